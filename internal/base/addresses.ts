@@ -101,6 +101,12 @@ export const parseIpv6Cidr = (text: unknown): Ipv6Cidr | undefined => network(te
 /** `address/bits` of either family; host bits are taken away. Undefined for anything else. */
 export const parseCidr = (text: unknown): Cidr | undefined => network(text, parseIp);
 
+/** Networks with commas between them; undefined when one of them is none. */
+export function parseCidrs(text: string): Cidr[] | undefined {
+  const all = text.split(',').map((one) => parseCidr(one.trim()));
+  return all.every((one) => one !== undefined) ? all : undefined;
+}
+
 /** As parseCidr, of what was checked before: throws RangeError. */
 export function mustCidr(text: string): Cidr {
   const cidr = parseCidr(text);

@@ -111,11 +111,21 @@ export const flags: Flag[] = [
   server('disable-kube-proxy', 'bool', 'Carry out no services (host ports stay)'),
   server('disable-network-policy', 'bool', 'Enforce no network policies'),
   server(
+    'disable-cloud-controller',
+    'bool',
+    "Leave nodes that wait for a cloud to another's cloud controller manager",
+  ),
+  server(
     'flannel-backend',
     'text',
     'Pod network between nodes: vxlan, host-gw (all nodes on one network), wireguard-native ' +
       '(encrypted, over the internet) or none (bring your own CNI)',
     { default: 'vxlan', values: ['vxlan', 'host-gw', 'wireguard-native', 'none'] },
+  ),
+  server(
+    'flannel-ipv6-masq',
+    'bool',
+    "Packets of pods to the world of IPv6 get the node's address",
   ),
   server(
     'flannel-external-ip',
@@ -239,7 +249,6 @@ export const flags: Flag[] = [
   ),
   ...none(['embedded-registry'], 'bool', 'images are not shared between nodes yet'),
   ...none(['supervisor-metrics'], 'bool', 'metrics are served on /metrics already, behind RBAC'),
-  ...none(['flannel-ipv6-masq'], 'bool', 'the pod network is IPv4'),
   ...none(['servicelb-namespace'], 'text', 'no pods run for a service load balancer'),
   ...none(['helm-job-image'], 'text', 'Helm is a program of the server: no Job runs for it'),
   server(
@@ -326,7 +335,6 @@ export const flags: Flag[] = [
     'bool',
     'the serving certificate holds only what --tls-san and the nodes say',
   ),
-  ...none(['disable-cloud-controller'], 'bool', 'there is no cloud controller manager'),
   server('disable-helm-controller', 'bool', 'HelmCharts are stored, and not installed'),
   ...none(['disable-apiserver'], 'bool', 'every server serves the API'),
   ...none(['disable-etcd'], 'bool', 'every server that joins keeps a member of the etcd'),

@@ -75,6 +75,7 @@ export function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
     pauseImage: text(settings, 'pause-image') ?? 'registry.k8s.io/pause:3.10.2',
     privateRegistry: text(settings, 'private-registry') ?? '/etc/skiff/registries.yaml',
     flannelBackend: flannelBackend(settings),
+    flannelIpv6Masq: settings.get('flannel-ipv6-masq') === true,
     flannelExternalIp: settings.get('flannel-external-ip') === true,
     flannelIface: text(settings, 'flannel-iface'),
     disableKubeProxy: settings.get('disable-kube-proxy') === true,

@@ -1,4 +1,4 @@
-import { isAddress, mustCidr, bitsOf, nthAddress, parseIpv4Cidr } from '../base/addresses.ts';
+import { isAddress, mustCidr, bitsOf, nthAddress, parseCidr, familyOf } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import { cronError } from '../api/cron/cron.ts';
 import type { ServerConfig, SnapshotConfig } from '../supervisor/config.ts';
@@ -55,6 +55,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     disableAgent: settings.get('disable-agent') === true,
     egressMode: egressMode(settings),
     disableHelm: settings.get('disable-helm-controller') === true,
+    disableCloudController: settings.get('disable-cloud-controller') === true,
     disableNetworkPolicy: settings.get('disable-network-policy') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,
@@ -205,12 +206,11 @@ function disabled(settings: Settings, warn: Warn): string[] {
 
 function cidr(settings: Settings, name: string): string {
   const value = text(settings, name) ?? '';
-  const parsed = parseIpv4Cidr(value);
-  if (!parsed || bitsOf(parsed) > 30)
-    throw new ConfigError(`--${name}: "${value}" is not an IPv4 range such as 10.42.0.0/16`, {
-      op,
-    });
-  return value;
+  const [first, ...others] = value.split(',').map((one) => one.trim());
+  const parsed = parseCidr(first);
+  if (!parsed || (familyOf(parsed) === 4 && bitsOf(parsed) > 30))
+    throw new ConfigError(`--${name}: "${value}" is not a range such as 10.42.0.0/16`, { op });
+  return [first, ...others.map((one) => parseCidr(one) ?? one)].join(',');
 }
 
 function mode(settings: Settings, name: string): number {
@@ -234,7 +234,7 @@ function range(settings: Settings, name: string): { from: number; to: number } {
 
 /** Services know the tenth address of their range as the cluster DNS. */
 function tenthAddress(serviceCidr: string): string {
-  const ip = nthAddress(mustCidr(serviceCidr), 10);
+  const ip = nthAddress(mustCidr(serviceCidr.split(',')[0] ?? ''), 10);
   if (ip) return ip;
   throw new ConfigError(`--service-cidr: ${serviceCidr} has no tenth address for the cluster DNS`, {
     op,

@@ -144,7 +144,7 @@ describe('complaints are one line that names the cause', () => {
   });
 
   test.each([
-    ['--cluster-cidr', '10.42.0.0', /IPv4 range/],
+    ['--cluster-cidr', '10.42.0.0', /a range such as/],
     ['--service-node-port-range', '5-1', /range of ports/],
     ['--node-taint', 'a', /key=value:effect/],
     ['--node-ip', 'boat', /not an IP address/],

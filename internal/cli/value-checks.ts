@@ -8,11 +8,14 @@ import { isForbiddenNodeLabel } from '../api/node-labels.ts';
 import { ConfigError } from '../base/errors.ts';
 import {
   baseOf,
+  bitsOf,
   cidrHas,
   cidrsOverlap,
+  familyOf,
+  parseCidr,
   parseIpv4,
   parseIpv4Cidr,
-  type Ipv4Cidr,
+  type Cidr,
 } from '../base/addresses.ts';
 
 /**
@@ -22,20 +25,56 @@ import {
 
 const op = 'config';
 
-/** Ranges of pods and services: each by its first address, and no address in both. */
+/**
+ * Ranges of pods and services: each by its first address, no address in both, and of the same
+ * families.
+ */
 export function checkRanges(clusterCidr: string, serviceCidr: string): void {
-  const [pods, services] = [range('cluster-cidr', clusterCidr), range('service-cidr', serviceCidr)];
-  if (cidrsOverlap(pods, services))
-    throw new ConfigError(`--cluster-cidr ${pods} and --service-cidr ${services} share addresses`, {
-      op,
-      hint: 'pods and services need ranges of their own, such as 10.42.0.0/16 and 10.43.0.0/16',
-    });
+  const [pods, services] = [
+    ranges('cluster-cidr', clusterCidr),
+    ranges('service-cidr', serviceCidr),
+  ];
+  for (const one of pods)
+    for (const other of services)
+      if (cidrsOverlap(one, other))
+        throw new ConfigError(`--cluster-cidr ${one} and --service-cidr ${other} share addresses`, {
+          op,
+          hint: 'pods and services need ranges of their own, such as 10.42.0.0/16 and 10.43.0.0/16',
+        });
+  const families = (all: readonly Cidr[]): string => all.map((one) => `IPv${familyOf(one)}`).join();
+  if (families(pods) !== families(services))
+    throw new ConfigError(
+      `--cluster-cidr has ${families(pods)} and --service-cidr has ${families(services)}`,
+      { op, hint: 'give both the same families in the same order' },
+    );
 }
 
-function range(name: string, text: string): Ipv4Cidr {
-  const parsed = parseIpv4Cidr(text);
+/** A pod network needs at least as many bits below a node's range (kube-controller-manager). */
+const longestIpv6 = 64;
+const longestServices = 120;
+
+function ranges(name: string, text: string): Cidr[] {
+  const [first, second, ...others] = text.split(',').map((one) => range(name, one.trim()));
+  if (!first || others.length > 0)
+    throw new ConfigError(`--${name}: "${text}" is more than one range of each family`, { op });
+  if (familyOf(first) === 6)
+    throw new ConfigError(`--${name}: "${text}" does not begin with a range of IPv4`, {
+      op,
+      hint: 'a cluster has IPv4, and IPv6 beside it: 10.42.0.0/16,fd42::/56',
+    });
+  if (!second) return [first];
+  if (familyOf(second) === 4)
+    throw new ConfigError(`--${name}: "${text}" has two ranges of IPv4`, { op });
+  const longest = name === 'cluster-cidr' ? longestIpv6 : longestServices;
+  if (bitsOf(second) > longest)
+    throw new ConfigError(`--${name}: ${second} is too small: at most /${longest}`, { op });
+  return [first, second];
+}
+
+function range(name: string, text: string): Cidr {
+  const parsed = parseCidr(text);
   if (!parsed)
-    throw new ConfigError(`--${name}: "${text}" is not an IPv4 range such as 10.42.0.0/16`, { op });
+    throw new ConfigError(`--${name}: "${text}" is not a range such as 10.42.0.0/16`, { op });
   if (baseOf(parsed) !== text.split('/')[0])
     throw new ConfigError(`--${name}: ${text} does not begin with the first address of its range`, {
       op,
@@ -46,7 +85,7 @@ function range(name: string, text: string): Ipv4Cidr {
 
 /** Somebody else's DNS may be anywhere; ours is a Service. */
 export function checkClusterDns(address: string, serviceCidr: string, disable: string[]): void {
-  const [ip, services] = [parseIpv4(address), parseIpv4Cidr(serviceCidr)];
+  const [ip, services] = [parseIpv4(address), parseIpv4Cidr(serviceCidr.split(',')[0])];
   if (disable.includes('coredns')) return;
   if (!ip || !services || !cidrHas(services, ip))
     throw new ConfigError(`--cluster-dns: ${address} is not in --service-cidr ${serviceCidr}`, {

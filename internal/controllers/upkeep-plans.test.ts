@@ -229,12 +229,12 @@ test('a quota is counted once: what was written needs no second write', () => {
 
 test('a node gets the range that was chosen for it, or says that none is left', () => {
   const node = partOf<Node>({ metadata: { name: 'one', uid: 'n' } });
-  const [write] = writesOf(planPodRange({ node, cidr: '10.42.1.0/24' }));
+  const [write] = writesOf(planPodRange({ node, cidrs: ['10.42.1.0/24'] }));
   expect(write).toMatchObject({
     verb: 'patch',
     patch: { body: { metadata: { uid: 'n' }, spec: { podCIDRs: ['10.42.1.0/24'] } } },
   });
-  expect(planPodRange({ node, cidr: undefined }).steps).toMatchObject([
+  expect(planPodRange({ node, cidrs: undefined }).steps).toMatchObject([
     { verb: 'event', reason: 'CIDRNotAvailable' },
   ]);
 });

@@ -7,9 +7,11 @@ import {
   isLoopback,
   parseIpv4,
   parseIpv4Cidr,
+  parseIpv6Cidr,
   parsePort,
   type Ipv4,
   type Ipv4Cidr,
+  type Ipv6Cidr,
 } from '../base/addresses.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
@@ -53,6 +55,8 @@ export interface NetworkOptions {
   backend: Backend;
   /** Other nodes are reached at their external addresses, those that have one. */
   externalIp?: boolean;
+  /** Packets of pods to the world of IPv6 get the node's address. */
+  masquerade6?: boolean;
   /** This node's key; it is there with the backend `wireguard-native`. */
   wireguardKey?: WireguardOptions['key'] | undefined;
   /** Whether the cluster's DNS is answered here, or by pods behind an ordinary service. */
@@ -138,27 +142,45 @@ const sysctls: [string, string][] = [
   ['net/ipv4/conf/all/route_localnet', '1'],
 ];
 
+/**
+ * A machine that forwards no longer takes its own default route from routers (RFC 4861), unless it
+ * is told to take it all the same.
+ */
+async function sysctls6({ host, disk }: NetworkOptions): Promise<[string, string][]> {
+  const found: [string, string][] = [];
+  const devices = new Set(
+    host.addresses().flatMap((one) => (one.family === 6 && !one.loopback ? [one.device] : [])),
+  );
+  for (const device of devices) {
+    const name = `net/ipv6/conf/${device}/accept_ra`;
+    const now = (await disk.readIfThere('sysctl.read', `/proc/sys/${name}`))?.toString().trim();
+    if (now === '1' && !device.includes('/')) found.push([name, '2']);
+  }
+  return [...found, ['net/ipv6/conf/all/forwarding', '1']];
+}
+
 /** Starts all that this node's packets need. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const { disk, log } = options;
   const addresses = addressesOf(options);
   await disk.makeDir('network.run', options.runDir, 0o700);
-  for (const [name, value] of sysctls) await setSysctl(options, name, value);
+  const settings = [...sysctls, ...(addresses.clusterCidr6 ? await sysctls6(options) : [])];
+  for (const [name, value] of settings) await setSysctl(options, name, value);
   const { services, backend } = options;
   const rules = services || backend !== 'none';
   const guards = new NftGuards({ ...options, log: log.named('nft') });
-  let proxy: Proxy | undefined;
+  let proxies: Proxy[] = [];
   let enforcer: PolicyEnforcer | undefined;
   const late = (): void => {
-    proxy?.again();
+    for (const proxy of proxies) proxy.again();
     enforcer?.again();
   };
   const dns = await startNodeDns(options, addresses, { orAnyPort: rules, late: () => late() });
-  proxy = rules ? startNodeProxy({ ...options, guards }, addresses, () => dns.port) : undefined;
+  proxies = rules ? startNodeProxies({ ...options, guards }, addresses, () => dns.port) : [];
   enforcer = await startPolicies({ ...options, guards }, addresses, () => dns.port ?? dnsPort);
   let overlay: Overlay | undefined;
   let current = '';
-  const start = async (podCidr: Ipv4Cidr): Promise<void> => {
+  const start = async ({ podCidr, podCidr6 }: PodRanges): Promise<void> => {
     overlay?.stop();
     const ways = {
       ...options,
@@ -170,15 +192,15 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     const { wireguardKey: key } = options;
     overlay =
       backend === 'vxlan'
-        ? await startVxlan({ ...ways, podCidr, mtu: podMtu })
+        ? await startVxlan({ ...ways, podCidr, podCidr6, mtu: podMtu })
         : key
-          ? await startWireguard({ ...ways, podCidr, key })
+          ? await startWireguard({ ...ways, podCidr, podCidr6, key })
           : await startHostGw(ways);
   };
   const repair = startRepair({
     ...options,
     address: options.dns ? addresses.clusterDns : undefined,
-    sysctls,
+    sysctls: settings,
     setSysctl: (name, value) => setSysctl(options, name, value),
     overlay: () => overlay,
   });
@@ -186,42 +208,43 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     backend === 'none' ? undefined : followPodWays({ ...options, log: log.named('pod-ways') });
   return {
     podWays,
-    ready: proxy?.ready ?? Promise.resolve(),
+    ready: Promise.all(proxies.map((proxy) => proxy.ready)).then(() => undefined),
     podAddresses: enforcer,
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
-      const podCidr = parseIpv4Cidr(text);
-      if (!podCidr)
+      const ranges = podRangesOf(text);
+      if (!ranges)
         throw new ConfigError(
           `the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`,
           { op: 'network' },
         );
       current = text;
-      enforcer?.setPodRanges([parseRange(podCidr)].filter((r) => r !== undefined));
+      const podCidrs = [ranges.podCidr, ...(ranges.podCidr6 ? [ranges.podCidr6] : [])];
+      enforcer?.setPodRanges(podCidrs.map(parseRange).filter((r) => r !== undefined));
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
       await writeCniConfig(
         disk,
         options.cniConfDir,
         cniConfig({
-          podCidr,
+          podCidrs,
           mtu: backend === 'wireguard-native' ? wireguardMtu : podMtu,
           ipamDir: `${options.runDir}/ipam`,
         }),
       );
-      await start(podCidr);
+      await start(ranges);
     },
     async readdress(nodeIp) {
       addresses.nodeIp = addressesOf({ ...options, nodeIp }).nodeIp;
-      proxy?.readdress(addresses.nodeIp);
-      const podCidr = parseIpv4Cidr(current);
+      for (const proxy of proxies) if (proxy.family === 4) proxy.readdress(addresses.nodeIp);
+      const ranges = podRangesOf(current);
       // Its device is bound to the old address.
-      if (podCidr) await start(podCidr);
+      if (ranges) await start(ranges);
     },
     stop() {
       repair.stop();
       podWays?.stop();
       dns.stop();
-      proxy?.stop();
+      for (const proxy of proxies) proxy.stop();
       enforcer?.stop();
       overlay?.stop();
     },
@@ -263,10 +286,25 @@ async function startNodeDns(
 
 const dnsPort = 53;
 
+/** The ranges of this node's pods. */
+interface PodRanges {
+  podCidr: Ipv4Cidr;
+  podCidr6: Ipv6Cidr | undefined;
+}
+
+function podRangesOf(text: string): PodRanges | undefined {
+  const [first, second] = text.split(',');
+  const podCidr = parseIpv4Cidr(first);
+  return podCidr && { podCidr, podCidr6: parseIpv6Cidr(second) };
+}
+
 interface Addresses {
   nodeIp: Ipv4;
   clusterCidr: Ipv4Cidr;
   serviceCidr: Ipv4Cidr;
+  /** Where the cluster has IPv6, too. */
+  clusterCidr6: Ipv6Cidr | undefined;
+  serviceCidr6: Ipv6Cidr | undefined;
   clusterDns: Ipv4;
 }
 
@@ -277,10 +315,14 @@ function addressesOf(options: NetworkOptions): Addresses {
       throw new ConfigError(`${name} ${JSON.stringify(text)} is not IPv4`, { op: 'network' });
     return parsed;
   };
+  const [pods = '', pods6] = options.clusterCidr.split(',');
+  const [services = '', services6] = options.serviceCidr.split(',');
   return {
     nodeIp: need('node-ip', options.nodeIp, parseIpv4(options.nodeIp)),
-    clusterCidr: need('cluster-cidr', options.clusterCidr, parseIpv4Cidr(options.clusterCidr)),
-    serviceCidr: need('service-cidr', options.serviceCidr, parseIpv4Cidr(options.serviceCidr)),
+    clusterCidr: need('cluster-cidr', pods, parseIpv4Cidr(pods)),
+    serviceCidr: need('service-cidr', services, parseIpv4Cidr(services)),
+    clusterCidr6: parseIpv6Cidr(pods6),
+    serviceCidr6: parseIpv6Cidr(services6),
     clusterDns: need('cluster-dns', options.clusterDns, parseIpv4(options.clusterDns)),
   };
 }
@@ -315,16 +357,19 @@ function askers(addresses: Addresses, options: NetworkOptions): (address: string
  * Without services, host ports and the pods' way out of the cluster remain its work; without a pod
  * network, the way out is not.
  */
-function startNodeProxy(
+function startNodeProxies(
   options: NetworkOptions & { guards: NftGuards },
   addresses: Addresses,
   answersAt: () => number | undefined,
-): Proxy {
-  return startProxy({
+): Proxy[] {
+  const { clusterCidr6, serviceCidr6 } = addresses;
+  const common = { services: options.services, podsLeave: options.backend !== 'none' };
+  const first = startProxy({
     ...options,
     ...options.mirrors,
     nodeIp: addresses.nodeIp,
     network: {
+      ...common,
       clusterCidr: addresses.clusterCidr,
       serviceCidr: addresses.serviceCidr,
       dnsAddress: options.dns ? addresses.clusterDns : undefined,
@@ -332,11 +377,25 @@ function startNodeProxy(
         const port = answersAt();
         return port === dnsPort ? undefined : parsePort(port);
       },
-      services: options.services,
-      podsLeave: options.backend !== 'none',
     },
     log: options.log.named('proxy'),
   });
+  if (!clusterCidr6 || !serviceCidr6) return [first];
+  const second = startProxy({
+    ...options,
+    ...options.mirrors,
+    nodeIp: undefined,
+    network: {
+      ...common,
+      clusterCidr: clusterCidr6,
+      serviceCidr: serviceCidr6,
+      dnsAddress: undefined,
+      dnsPort: undefined,
+      masquerade: options.masquerade6 === true,
+    },
+    log: options.log.named('proxy6'),
+  });
+  return [first, second];
 }
 
 /** Without enforcement nothing of an earlier run's may stay. */

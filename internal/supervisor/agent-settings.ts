@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Disk } from '../io/disk.ts';
-import { parseIpv4, parseIpv4Cidr } from '../base/addresses.ts';
+import { parseCidrs, parseIpv4 } from '../base/addresses.ts';
 import type { Backend } from '../network/network.ts';
 import type { ClusterSettings } from './handshake-paths.ts';
 
@@ -53,6 +53,7 @@ export function checkSettings(found: unknown): ClusterSettings | undefined {
     clusterDns: text(s.clusterDns),
     clusterDomain: text(s.clusterDomain),
     flannelBackend: backends.find((one) => one === backend) ?? 'vxlan',
+    flannelIpv6Masq: s.flannelIpv6Masq === true,
     flannelExternalIp: s.flannelExternalIp === true,
     disable: names,
     disableKubeProxy: s.disableKubeProxy === true,
@@ -60,8 +61,8 @@ export function checkSettings(found: unknown): ClusterSettings | undefined {
     version: text(s.version),
   };
   const whole =
-    parseIpv4Cidr(settings.clusterCidr) !== undefined &&
-    parseIpv4Cidr(settings.serviceCidr) !== undefined &&
+    parseCidrs(settings.clusterCidr) !== undefined &&
+    parseCidrs(settings.serviceCidr) !== undefined &&
     parseIpv4(settings.clusterDns) !== undefined &&
     /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(settings.clusterDomain);
   return whole ? settings : undefined;

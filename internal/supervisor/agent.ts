@@ -130,6 +130,7 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
   const nodeConfig: NodeConfig = {
     ...config,
     flannelBackend: settings.flannelBackend,
+    flannelIpv6Masq: settings.flannelIpv6Masq === true,
     flannelExternalIp: settings.flannelExternalIp === true,
     disableKubeProxy: settings.disableKubeProxy,
   };

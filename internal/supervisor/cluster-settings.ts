@@ -11,6 +11,7 @@ export function clusterSettings(config: ServerConfig): ClusterSettings {
     clusterDns: config.clusterDns,
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
+    flannelIpv6Masq: config.flannelIpv6Masq === true,
     flannelExternalIp: config.flannelExternalIp === true,
     disable: config.disable,
     disableKubeProxy: config.disableKubeProxy,

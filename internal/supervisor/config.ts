@@ -60,6 +60,7 @@ export interface NodeConfig {
   flannelBackend: Backend;
   /** Nodes reach each other at their external addresses, those that have one. */
   flannelExternalIp?: boolean;
+  flannelIpv6Masq?: boolean;
   flannelIface: string | undefined;
   disableKubeProxy: boolean;
   maxPods: number;
@@ -115,6 +116,8 @@ export interface ServerConfig extends NodeConfig {
   localStoragePath?: string | undefined;
   /** Network policies are stored and not enforced. */
   disableNetworkPolicy?: boolean;
+  /** Another's cloud controller manager sees to the nodes. */
+  disableCloudController?: boolean;
   disableAgent: boolean;
   /** What is reached through the tunnels of the nodes. */
   egressMode?: EgressMode;

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { joinHostPort } from '../base/addresses.ts';
+import { addressIn, joinHostPort } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import { loadOrCreateServer, type ServerIdentities } from '../pki/authorities.ts';
 import { kubeconfig } from '../pki/kubeconfig.ts';
@@ -12,7 +12,7 @@ import type { NodeFacts } from './node-facts.ts';
 import type { JoinPasswords } from './token-change.ts';
 
 /** Every name and address a client may call this server by. */
-export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: string): string[] {
+export function serverNames(config: ServerConfig, facts: NodeFacts): string[] {
   const names = [
     'kubernetes',
     'kubernetes.default',
@@ -22,7 +22,7 @@ export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: s
     facts.name,
     '127.0.0.1',
     '::1',
-    serviceIp,
+    ...config.serviceCidr.split(',').map((range) => addressIn(range, 1)),
     ...facts.ips,
     ...facts.externalIps,
     ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]),

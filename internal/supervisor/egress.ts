@@ -6,7 +6,7 @@ import { parseServer, type ServerAddress } from './server-list.ts';
 /** What of a node may be reached through its tunnels. */
 export interface Inward {
   kubeletPort: number;
-  /** The node's range of pod addresses; none yet: undefined. */
+  /** The node's ranges of pod addresses, with commas between them; none yet: undefined. */
   podCidr(): string | undefined;
   /** The pods that run here, with what the runtime says of them. */
   pods(): readonly Pod[];
@@ -34,11 +34,17 @@ export function ledTo(
 }
 
 function inRange({ host }: ServerAddress, { podCidr, ownAddresses }: Inward): boolean {
-  const [range, ip] = [parseCidr(podCidr()), parseStrictIp(host)];
+  const ip = parseStrictIp(host);
+  const range =
+    ip &&
+    (podCidr() ?? '')
+      .split(',')
+      .map(parseCidr)
+      .find((one) => one && cidrHas(one, ip));
   if (!range || !ip) return false;
   // The ends of the pods' links and of the overlay lie in the range, too, and are the machine.
   if (ip === baseOf(range) || ownAddresses().includes(host)) return false;
-  return cidrHas(range, ip);
+  return true;
 }
 
 /**

@@ -62,6 +62,7 @@ export interface ClusterSettings {
   clusterDomain: string;
   flannelBackend: Backend;
   flannelExternalIp?: boolean;
+  flannelIpv6Masq?: boolean;
   disable: string[];
   disableKubeProxy: boolean;
   disableNetworkPolicy: boolean;

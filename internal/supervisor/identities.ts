@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { addressIn } from '../base/addresses.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { loadOrCreateAuthorities, type ServerIdentities } from '../pki/authorities.ts';
 import { fileName as stateFile } from '../store/sqlite/schema.ts';
@@ -59,7 +58,7 @@ export async function identitiesOf({
       await loadOrCreateAuthorities(authorities);
     }
   }
-  const names = (): string[] => serverNames(config, facts, addressIn(config.serviceCidr, 1));
+  const names = (): string[] => serverNames(config, facts);
   return {
     load: () =>
       serverIdentities(config, doors, { names: names(), mustExist: true, alone: !shared }),

@@ -70,6 +70,7 @@ export async function startNodeNetwork(options: {
     nodeIp: facts.ip,
     cniConfDir: cniPlaces(config).cniConfDir,
     backend: config.flannelBackend,
+    masquerade6: config.flannelIpv6Masq === true,
     externalIp: config.flannelExternalIp === true,
     wireguardKey: options.wireguardKey,
     dns: !cluster.disable?.includes('coredns'),

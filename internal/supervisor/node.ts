@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { createAgent } from '../agent/agent.ts';
 import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
+import { isGlobalUnicast, parseIp } from '../base/addresses.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import { builtinScheme } from '../api/scheme.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
@@ -88,7 +89,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     mirrors: options.mirrors,
     scheme: builtinScheme(),
     nodeName: facts.name,
-    addresses: () => addressesOf(facts, config),
+    addresses: () => addressesOf(options),
     troubles: options.troubles,
     labels: labelsOf(options),
     taints: config.nodeTaints.map(taintOf),
@@ -188,14 +189,30 @@ function addedUp(lists: Record<string, string>[]): Record<string, string> {
   return sum;
 }
 
-function addressesOf(facts: NodeFacts, config: NodeConfig): NodeAddress[] {
+function addressesOf({ facts, config, cluster, doors }: NodeOptions): NodeAddress[] {
+  const { ips } = facts;
+  const dual = cluster.clusterCidr.includes(',') && !ips.some((ip) => ip.includes(':'));
+  const second = dual ? secondAddress(doors.host.addresses(), facts.ip) : undefined;
   return [
-    ...facts.ips.map((address) => ({ type: 'InternalIP', address })),
+    ...[...ips, ...(second ? [second] : [])].map((address) => ({ type: 'InternalIP', address })),
     ...facts.externalIps.map((address) => ({ type: 'ExternalIP', address })),
     { type: 'Hostname', address: facts.name },
     ...(config.nodeInternalDns ?? []).map((address) => ({ type: 'InternalDNS', address })),
     ...(config.nodeExternalDns ?? []).map((address) => ({ type: 'ExternalDNS', address })),
   ];
+}
+
+/** Of IPv6, on the interface that has the node's address: a global one rather than a local one. */
+function secondAddress(
+  all: ReturnType<Doors['host']['addresses']>,
+  ip: string,
+): string | undefined {
+  const device = all.find((one) => one.address === ip)?.device;
+  const found = all.flatMap((one) => {
+    const parsed = one.device === device && one.family === 6 ? parseIp(one.address) : undefined;
+    return parsed && isGlobalUnicast(parsed) ? [parsed] : [];
+  });
+  return found.find((one) => !/^f[cd]/.test(one)) ?? found[0];
 }
 
 function labelsOf(options: NodeOptions): Record<string, string> {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { addressIn } from '../base/addresses.ts';
 import type { ApiServer } from '../apiserver/api-server.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
@@ -147,7 +146,7 @@ async function startParts({
       passwords,
       settings: clusterSettings(config),
       authorities: () => identities,
-      ownNames: () => serverNames(config, facts, addressIn(config.serviceCidr, 1)),
+      ownNames: () => serverNames(config, facts),
     }),
   });
   const mode = config.egressMode ?? 'agent';

@@ -25,7 +25,10 @@ export interface NodeStatusOptions {
   settings: NodeSettings;
   /** What is true now; asked for at each write. */
   report(): NodeReport | Promise<NodeReport>;
-  /** Called with the node's pod network as soon as it has one, and again when it changes. */
+  /**
+   * Called with the node's pod networks, with commas between them, as soon as it has any, and again
+   * when they change.
+   */
   onPodCidr(podCidr: string): void;
   clock: Clock;
   log: Log;
@@ -143,7 +146,7 @@ class Writer implements NodeStatusWriter {
 
   #saw(node: Node): void {
     this.#node = node;
-    const podCidr = node.spec.podCIDR ?? '';
+    const podCidr = (node.spec.podCIDRs ?? [node.spec.podCIDR ?? '']).join(',');
     if (podCidr && podCidr !== this.#podCidr) {
       this.#podCidr = podCidr;
       this.#o.onPodCidr(podCidr);

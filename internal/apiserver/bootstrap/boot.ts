@@ -44,7 +44,7 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
     address: options.advertiseAddress,
     port: options.advertisePort ?? server.life.port,
   });
-  const clusterIp = addressIn(options.serviceCidr ?? defaultServiceCidr, 1);
+  const clusterIp = addressIn((options.serviceCidr ?? defaultServiceCidr).split(',')[0] ?? '', 1);
   let live = options.sharedStore ? new LiveServers({ core, clusterIp, own: own() }) : undefined;
   const leadAlone = (): Promise<void> =>
     ensureKubernetesService(core, { clusterIp, port: own().port, servers: [own()] });

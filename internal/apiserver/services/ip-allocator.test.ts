@@ -8,7 +8,7 @@ describe('allocators', () => {
   test('every address once, the reserved ones only by name', () => {
     const ips = new IpAllocator(new ServiceRanges('10.0.0.0/28'), seededRandom(1));
     const got = new Set<string>();
-    for (let ip = ips.next(); ip; ip = ips.next()) got.add(ip);
+    for (let ip = ips.next(4); ip; ip = ips.next(4)) got.add(ip);
     expect(got.size).toBe(12);
     expect([
       got.has('10.0.0.1'),
@@ -20,7 +20,7 @@ describe('allocators', () => {
     expect(ips.take('10.0.0.1')).toBe('provided IP is already allocated');
     expect(ips.take('10.0.1.1')).toBe('the provided network does not match the current range');
     ips.free('10.0.0.3');
-    expect(ips.next()).toBe('10.0.0.3');
+    expect(ips.next(4)).toBe('10.0.0.3');
   });
 
   test('ranges come, are used once the first is full, and go', () => {
@@ -32,12 +32,12 @@ describe('allocators', () => {
         spec: { cidrs },
         status: { conditions: [{ type: 'Ready', status: ready }] },
       } as ServiceCIDR);
-    expect(ips.next()).toBe('10.0.0.2');
-    expect(ips.next()).toBeUndefined();
+    expect(ips.next(4)).toBe('10.0.0.2');
+    expect(ips.next(4)).toBeUndefined();
     note('two', ['10.9.0.0/30', 'fd00::/112']);
     note('one', ['10.8.0.4/32']); // no address of its can be a service's
-    expect([ips.next(), ips.next()].sort()).toEqual(['10.9.0.1', '10.9.0.2']);
-    expect(ips.next()).toBeUndefined();
+    expect([ips.next(4), ips.next(4)].sort()).toEqual(['10.9.0.1', '10.9.0.2']);
+    expect(ips.next(4)).toBeUndefined();
     expect(
       [ips.take('10.9.0.0'), ips.take('10.9.0.3'), ips.take('fd00::5'), ips.take('10.9.0.1')].map(
         (why) => why?.slice(-9),
@@ -52,10 +52,10 @@ describe('allocators', () => {
     expect(ips.take('10.9.0.77')).toMatch(/current range/);
     ranges.note('wide', undefined);
     ranges.note('two', undefined);
-    expect(ips.next()).toBeUndefined();
+    expect(ips.next(4)).toBeUndefined();
     // Addresses stay taken while their range is away.
     note('two', ['10.9.0.0/30']);
-    expect(ips.next()).toBeUndefined();
+    expect(ips.next(4)).toBeUndefined();
     note('kubernetes', ['10.0.0.0/30'], { deletionTimestamp: '2026-01-01T00:00:00Z' });
     ips.free('10.0.0.2');
     expect(ips.take('10.0.0.2')).toMatch(/current range/);

@@ -6,6 +6,7 @@ import {
   parseIp,
   sizeOf,
   type Cidr,
+  type Family,
   type Ip,
 } from '../../base/addresses.ts';
 import type { ServiceRanges } from './service-ranges.ts';
@@ -23,7 +24,9 @@ export class IpAllocator {
   constructor(ranges: ServiceRanges, random: Random) {
     this.ranges = ranges;
     this.#random = random;
-    this.#reserved = new Set([1, 10].flatMap((n) => nthAddress(ranges.own, n) ?? []));
+    this.#reserved = new Set(
+      ranges.own.flatMap((range) => [1, 10].flatMap((n) => nthAddress(range, n) ?? [])),
+    );
   }
 
   /** Why an address cannot be taken, or undefined once it is. */
@@ -40,15 +43,16 @@ export class IpAllocator {
   /** A stored service has it, whatever ranges there are now. False when another has it too. */
   hold(ip: string): boolean {
     const value = parseIp(ip);
-    if (value === undefined || familyOf(value) !== familyOf(this.ranges.own)) return true;
+    if (value === undefined || !this.ranges.families.includes(familyOf(value))) return true;
     const free = !this.#taken.has(value);
     this.#taken.add(value);
     return free;
   }
 
-  /** A free address, or undefined when all are taken. */
-  next(): string | undefined {
+  /** A free address of a family, or undefined when all are taken. */
+  next(family: Family): string | undefined {
     for (const range of this.ranges.open) {
+      if (familyOf(range) !== family) continue;
       const ip = this.#nextOf(range);
       if (ip !== undefined) return ip;
     }

@@ -1,4 +1,4 @@
-import { familyOf } from '../../base/addresses.ts';
+import { familyOf, parseIp, type Family } from '../../base/addresses.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, invalid, type FieldError } from '../../api/status.ts';
@@ -159,28 +159,66 @@ class Taking {
     for (const undo of this.#undo.splice(0)) undo();
   }
 
-  /**
-   * This cluster has one family; only a headless service that is filled in by hand may name the
-   * other.
-   */
+  /** What a Service says of families, or leaves to the cluster (storage/alloc.go). */
   #families(spec: ServiceSpec, before: ServiceSpec | undefined): void {
-    const family = familyOf(this.#allocators.ips.ranges.own);
-    if (!isHeadless(spec) || Object.keys(spec.selector ?? {}).length > 0)
-      this.#oneFamily(spec, before, `IPv${family}`);
+    const own = this.#allocators.ips.ranges.families.map(nameOfFamily);
+    const others = (all: string[]): string[] => own.filter((one) => !all.includes(one));
+    // What follows the cluster goes on as it is, whatever families that has by now.
+    if (before && followsAsBefore(spec, before)) return;
+    if (before && needsIp(before) && spec.ipFamilyPolicy === 'SingleStack') trim(spec, before);
+    const addresses = (spec.clusterIPs ?? []).filter((ip) => ip && ip !== 'None');
+    const said = [...(spec.ipFamilies ?? [])];
+    addresses.forEach((ip, i) => {
+      const parsed = parseIp(ip);
+      if (parsed && said[i] === undefined) said.push(nameOfFamily(familyOf(parsed)));
+    });
+    if (!spec.ipFamilyPolicy && (said.length === 2 || addresses.length === 2))
+      spec.ipFamilyPolicy = 'RequireDualStack';
+    this.#fewEnough(spec, addresses);
     // Who fills in a headless service by hand may use any family.
-    const anyFamily =
-      isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies?.length;
-    spec.ipFamilyPolicy ??= anyFamily ? 'RequireDualStack' : 'SingleStack';
-    const wanted =
-      anyFamily && spec.ipFamilyPolicy !== 'SingleStack'
-        ? [family, family === 4 ? 6 : 4]
-        : [family];
-    if (!spec.ipFamilies?.length) spec.ipFamilies = wanted.map((one) => `IPv${one}`);
+    if (isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0) {
+      spec.ipFamilyPolicy ??= 'RequireDualStack';
+      const first = said[0] ?? own[0] ?? '';
+      if (spec.ipFamilyPolicy !== 'SingleStack' && said.length < 2)
+        spec.ipFamilies = [first, first === 'IPv4' ? 'IPv6' : 'IPv4'];
+      else spec.ipFamilies = said.length > 0 ? said : [first];
+      return;
+    }
+    this.#known(spec, before, said, own);
+    spec.ipFamilyPolicy ??= 'SingleStack';
+    if (said.length === 0) said.push(...own.slice(0, 1));
+    if (spec.ipFamilyPolicy !== 'SingleStack' && said.length === 1) said.push(...others(said));
+    spec.ipFamilies = said;
   }
 
-  #oneFamily(spec: ServiceSpec, before: ServiceSpec | undefined, family: string): void {
+  /** One family has one address. */
+  #fewEnough(spec: ServiceSpec, addresses: readonly string[]): void {
+    if (spec.ipFamilyPolicy !== 'SingleStack') return;
+    const many = [
+      ...(addresses.length > 1 ? ['clusterIPs'] : []),
+      ...((spec.ipFamilies?.length ?? 0) > 1 ? ['ipFamilies'] : []),
+    ];
+    if (many.length === 0) return;
+    this.#refuse(
+      many.map((what) => ({
+        type: 'FieldValueInvalid',
+        field: 'spec.ipFamilyPolicy',
+        value: spec.ipFamilyPolicy,
+        detail: `must be RequireDualStack or PreferDualStack when multiple ${what} are specified`,
+      })),
+    );
+  }
+
+  /** Families that the cluster has not are refused, but for those that were there before. */
+  #known(
+    spec: ServiceSpec,
+    before: ServiceSpec | undefined,
+    families: string[],
+    own: string[],
+  ): void {
     const errors: FieldError[] = [];
     if (
+      own.length < 2 &&
       spec.ipFamilyPolicy === 'RequireDualStack' &&
       before?.ipFamilyPolicy !== 'RequireDualStack'
     ) {
@@ -191,11 +229,13 @@ class Taking {
         detail: 'this cluster is not configured for dual-stack services',
       });
     }
-    (spec.ipFamilies ?? []).forEach((one, i) => {
+    families.forEach((one, i) => {
       if (
         (one === 'IPv4' || one === 'IPv6') &&
-        one !== family &&
-        !before?.ipFamilies?.includes(one)
+        !own.includes(one) &&
+        !before?.ipFamilies?.includes(one) &&
+        // Of an address alone the allocator says more.
+        spec.ipFamilies?.[i] !== undefined
       ) {
         errors.push({
           type: 'FieldValueInvalid',
@@ -210,22 +250,47 @@ class Taking {
 
   #addresses(spec: ServiceSpec, before: ServiceSpec | undefined): void {
     const held = new Set(before && needsIp(before) ? (before.clusterIPs ?? []) : []);
-    const wanted = spec.clusterIPs?.[0] ?? spec.clusterIP ?? '';
-    if (!wanted) {
-      const ip = this.#allocators.ips.next();
-      if (!ip)
-        throw new ApiError(
-          'InternalError',
-          'Internal error occurred: failed to allocate a serviceIP: range is full',
-        );
-      this.#undo.push(() => this.#allocators.ips.free(ip));
-      spec.clusterIP = ip;
-      spec.clusterIPs = [ip];
-      return;
-    }
-    if (held.has(wanted)) return;
+    const asked = spec.clusterIPs?.length
+      ? spec.clusterIPs
+      : spec.clusterIP
+        ? [spec.clusterIP]
+        : [];
+    const families = spec.ipFamilies ?? [];
+    const has = asked.map((ip) => {
+      const parsed = parseIp(ip);
+      return parsed && nameOfFamily(familyOf(parsed));
+    });
+    const given = families.flatMap((family, i) => {
+      // An address stands in the place of its family; one out of place is for validation.
+      const wanted = asked[i] && (has[i] === family || i === 0) ? asked[i] : '';
+      return wanted ? this.#asked(wanted, { spec, before, held }) : this.#any(family);
+    });
+    // More addresses than families are for validation, too.
+    if (asked.length > given.length) return;
+    spec.clusterIPs = given;
+    spec.clusterIP = given[0] ?? '';
+  }
+
+  #any(family: string): string {
+    const ip = this.#allocators.ips.next(family === 'IPv6' ? 6 : 4);
+    if (!ip)
+      throw new ApiError(
+        'InternalError',
+        'Internal error occurred: failed to allocate a serviceIP: range is full',
+      );
+    this.#undo.push(() => this.#allocators.ips.free(ip));
+    return ip;
+  }
+
+  #asked(
+    wanted: string,
+    o: { spec: ServiceSpec; before: ServiceSpec | undefined; held: ReadonlySet<string> },
+  ): string {
+    const { spec, before, held } = o;
+    if (held.has(wanted)) return wanted;
     // Changing an address in place is for validation to refuse.
-    if (before && needsIp(before) && !isHeadless(before) && before.clusterIP) return;
+    const changes = before && needsIp(before) && !isHeadless(before) && before.clusterIP;
+    if (changes && wanted === spec.clusterIPs?.[0]) return wanted;
     const why = this.#allocators.ips.take(wanted);
     if (why)
       this.#refuse([
@@ -237,6 +302,7 @@ class Taking {
         },
       ]);
     this.#undo.push(() => this.#allocators.ips.free(wanted));
+    return wanted;
   }
 
   #ports(spec: ServiceSpec, before: ServiceSpec | undefined): void {
@@ -308,6 +374,25 @@ class Taking {
   #refuse(errors: FieldError[]): never {
     throw invalid(kind, this.#service.metadata.name || this.#call.name, errors);
   }
+}
+
+const nameOfFamily = (family: Family): 'IPv4' | 'IPv6' => `IPv${family}`;
+
+const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** A Service that prefers two families keeps what it got, until somebody says otherwise. */
+const followsAsBefore = (spec: ServiceSpec, before: ServiceSpec): boolean =>
+  spec.ipFamilyPolicy === 'PreferDualStack' &&
+  before.ipFamilyPolicy === 'PreferDualStack' &&
+  needsIp(before) &&
+  equal(spec.clusterIPs, before.clusterIPs) &&
+  equal(spec.ipFamilies, before.ipFamilies);
+
+/** Who goes back to one family need not take the second address and family away as well. */
+function trim(spec: ServiceSpec, before: ServiceSpec): void {
+  if (before.ipFamilyPolicy === 'SingleStack') return;
+  if (equal(spec.clusterIPs, before.clusterIPs)) spec.clusterIPs = spec.clusterIPs?.slice(0, 1);
+  if (equal(spec.ipFamilies, before.ipFamilies)) spec.ipFamilies = spec.ipFamilies?.slice(0, 1);
 }
 
 export function portsOf(spec: ServiceSpec | undefined): Set<number> {

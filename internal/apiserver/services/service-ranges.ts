@@ -3,7 +3,7 @@ import { registryPrefix } from '../../api/registry-key.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/core.ts';
-import { familyOf, mustCidr, parseCidr, type Cidr } from '../../base/addresses.ts';
+import { familyOf, mustCidr, parseCidr, type Cidr, type Family } from '../../base/addresses.ts';
 import { objectOf } from '../registry/stored.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 
@@ -18,17 +18,26 @@ export const ownName = 'kubernetes';
  * away (registry/core/service/ipallocator).
  */
 export class ServiceRanges {
-  readonly own: Cidr;
+  /** The configured ranges: one of each family at most, that of Services by default first. */
+  readonly own: readonly [Cidr, ...Cidr[]];
   readonly #objects = new Map<string, ServiceCIDR>();
   #open: readonly Cidr[];
   #followed: Followed | undefined;
 
-  constructor(cidr: string) {
-    this.own = mustCidr(cidr);
-    this.#open = [this.own];
+  /** `cidrs`: one range, or one of each family with a comma between them. */
+  constructor(cidrs: string) {
+    const [first = '', ...others] = cidrs.split(',');
+    this.own = [mustCidr(first), ...others.map(mustCidr)];
+    this.#open = this.own;
   }
 
-  /** Of the family that the cluster has, the configured range first. */
+  /** The families that the cluster has, that of Services by default first. */
+  get families(): [Family, ...Family[]] {
+    const [first, ...others] = this.own;
+    return [familyOf(first), ...others.map(familyOf)];
+  }
+
+  /** Of the families that the cluster has, the configured ranges first. */
   get open(): readonly Cidr[] {
     return this.#open;
   }
@@ -59,18 +68,19 @@ export class ServiceRanges {
       .filter(givesAway)
       .flatMap((one) => one.spec?.cidrs ?? [])
       .flatMap((text) => parseCidr(text) ?? [])
-      .filter((cidr) => cidr !== this.own);
+      .filter((cidr) => !this.own.includes(cidr));
     // The first start has the range before it has the object.
-    const own = this.#objects.get(ownName);
+    const configured = this.#objects.get(ownName);
+    const { families } = this;
     const others = [...new Set(usable)]
       .sort()
-      .filter((range) => familyOf(range) === familyOf(this.own));
-    const ownOpen =
-      !own ||
+      .filter((range) => families.includes(familyOf(range)));
+    const isOpen = (range: Cidr): boolean =>
+      !configured ||
       [...this.#objects.values()].some(
-        (one) => givesAway(one) && one.spec?.cidrs?.some((text) => parseCidr(text) === this.own),
+        (one) => givesAway(one) && one.spec?.cidrs?.some((text) => parseCidr(text) === range),
       );
-    this.#open = [...(ownOpen ? [this.own] : []), ...others];
+    this.#open = [...this.own.filter(isOpen), ...others];
   }
 }
 

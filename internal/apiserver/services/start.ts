@@ -63,7 +63,7 @@ export async function ensureServiceCidr(server: Server): Promise<void> {
     kind: 'ServiceCIDR',
     apiVersion: 'networking.k8s.io/v1',
     metadata: { name: ownName, finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
-    spec: { cidrs: [server.options.serviceCidr ?? defaultServiceCidr] },
+    spec: { cidrs: (server.options.serviceCidr ?? defaultServiceCidr).split(',') },
   };
   const at = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
   await ensure(server.core, [{ ...at, how: 'create', object: object as KubeObject }]);

@@ -1,4 +1,4 @@
-import { mustCidr } from '../../base/addresses.ts';
+import { familyOf, mustCidr, type Family } from '../../base/addresses.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
@@ -7,23 +7,35 @@ import { say, type Plan } from '../kit/write.ts';
 import { CidrPool } from './cidr.ts';
 
 const name = 'node-controller';
-const defaultMaskSize = 24;
+/** kube-controller-manager's --node-cidr-mask-size-ipv4 and -ipv6. */
+const defaultMaskSizes: Record<Family, number> = { 4: 24, 6: 64 };
 
 /** Gives each node its pod range, once. */
 export function startNodeIpamController(ctx: ControllerContext): Controller {
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
-  const pool = new CidrPool(mustCidr(ctx.clusterCidr), ctx.nodeCidrMaskSize ?? defaultMaskSize);
+  // A pool knows its own ranges, and lets others be.
+  const pools = ctx.clusterCidr.split(',').map((text, i) => {
+    const cidr = mustCidr(text);
+    const told = i === 0 ? ctx.nodeCidrMaskSize : undefined;
+    return new CidrPool(cidr, told ?? defaultMaskSizes[familyOf(cidr)]);
+  });
   /** What a node was chosen for and does not show yet. */
-  const chosen = new Map<string, string>();
-  const choose = (key: string): string | undefined => {
-    const cidr = chosen.get(key) ?? pool.allocate();
-    if (cidr) chosen.set(key, cidr);
-    return cidr;
+  const chosen = new Map<string, string[]>();
+  const choose = (key: string): string[] | undefined => {
+    const cidrs = chosen.get(key) ?? pools.flatMap((pool) => pool.allocate() ?? []);
+    if (cidrs.length < pools.length) {
+      release(cidrs);
+      return undefined;
+    }
+    chosen.set(key, cidrs);
+    return cidrs;
+  };
+  const release = (cidrs: readonly string[]): void => {
+    for (const cidr of cidrs) for (const pool of pools) pool.release(cidr);
   };
   /** The node is gone, or has another range: what was chosen for it is free again. */
   const settle = (key: string): void => {
-    const cidr = chosen.get(key);
-    if (cidr) pool.release(cidr);
+    release(chosen.get(key) ?? []);
     chosen.delete(key);
   };
   return startPlanned<IpamView>(
@@ -38,7 +50,7 @@ export function startNodeIpamController(ctx: ControllerContext): Controller {
       view: (key) => {
         const node = nodes.get(key);
         if (!node || node.metadata.deletionTimestamp || node.spec?.podCIDR) return undefined;
-        return { node, cidr: choose(key) };
+        return { node, cidrs: choose(key) };
       },
       plan: planRange,
       forget: settle,
@@ -47,10 +59,11 @@ export function startNodeIpamController(ctx: ControllerContext): Controller {
       nodes.onChange(({ type, key, object, old }) => {
         const shown = chosen.get(key);
         // From now on the range goes and comes with the node.
-        if (shown && object.spec?.podCIDRs?.includes(shown)) chosen.delete(key);
+        if (shown?.some((cidr) => object.spec?.podCIDRs?.includes(cidr))) chosen.delete(key);
         for (const cidr of object.spec?.podCIDRs ?? []) {
-          if (type === 'DELETED') pool.release(cidr);
-          else if (!old?.spec?.podCIDRs?.includes(cidr)) pool.occupy(cidr);
+          if (type === 'DELETED') release([cidr]);
+          else if (!old?.spec?.podCIDRs?.includes(cidr))
+            for (const pool of pools) pool.occupy(cidr);
         }
         queue.add(key);
         // A range that came back may be what others wait for.
@@ -64,15 +77,15 @@ export function startNodeIpamController(ctx: ControllerContext): Controller {
 export interface IpamView {
   /** It has no range yet. */
   node: Node;
-  /** Undefined: none is left. */
-  cidr: string | undefined;
+  /** One of each family; undefined: none is left. */
+  cidrs: string[] | undefined;
 }
 
-export function planRange({ node, cidr }: IpamView): Plan {
+export function planRange({ node, cidrs }: IpamView): Plan {
   const { name: key, uid } = node.metadata;
   const message = `Node ${key} status is now: CIDRNotAvailable`;
-  if (!cidr) return { steps: [say(node, 'Warning', 'CIDRNotAvailable', message)] };
-  const body = { metadata: { uid }, spec: { podCIDR: cidr, podCIDRs: [cidr] } };
+  if (!cidrs) return { steps: [say(node, 'Warning', 'CIDRNotAvailable', message)] };
+  const body = { metadata: { uid }, spec: { podCIDR: cidrs[0], podCIDRs: cidrs } };
   const patch = { type: 'merge' as const, body };
   return {
     steps: [

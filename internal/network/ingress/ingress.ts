@@ -1,3 +1,4 @@
+import { parseIpv4 } from '../../base/addresses.ts';
 import { createHash } from 'node:crypto';
 import type { Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
@@ -157,8 +158,14 @@ class IngressServer {
     const key = `${namespace}/${service}`;
     pools.add(key);
     const place = { nodeName: this.#o.nodeName, zone: undefined };
-    const slices = [...this.#o.slices.byIndex('service', key)];
-    return endpointsOf(port, slices, place, this.#leftOut).backends;
+    // HAProxy is told of IPv4 alone.
+    const slices = [...this.#o.slices.byIndex('service', key)].filter(
+      ({ addressType }) => addressType === 'IPv4',
+    );
+    return endpointsOf(port, slices, place, this.#leftOut).backends.flatMap((one) => {
+      const ip = parseIpv4(one.ip);
+      return ip ? [{ ip, port: one.port }] : [];
+    });
   }
 
   /** What one of an earlier run holds; its tables are not read, they are swapped as a whole. */

@@ -1,4 +1,4 @@
-import type { Ipv4Cidr } from '../../base/addresses.ts';
+import { familyOf, type Cidr } from '../../base/addresses.ts';
 import type { Disk } from '../../io/disk.ts';
 
 /** Ethernet frame minus VXLAN's 50 bytes. */
@@ -8,11 +8,17 @@ export const podMtu = 1450;
  * The CNI list for this node's pods: ptp, because what is routed needs neither br_netfilter nor a
  * hairpin flag. IPAM's files lie on tmpfs, so that a reboot frees every address.
  */
-export function cniConfig(options: { podCidr: Ipv4Cidr; mtu: number; ipamDir: string }): string {
+export function cniConfig(options: {
+  /** One of each family of the cluster; a pod gets an address of each. */
+  podCidrs: readonly Cidr[];
+  mtu: number;
+  ipamDir: string;
+}): string {
+  const { podCidrs } = options;
   const ipam = {
     type: 'host-local',
-    ranges: [[{ subnet: options.podCidr }]],
-    routes: [{ dst: '0.0.0.0/0' }],
+    ranges: podCidrs.map((subnet) => [{ subnet }]),
+    routes: podCidrs.map((cidr) => ({ dst: familyOf(cidr) === 4 ? '0.0.0.0/0' : '::/0' })),
     dataDir: options.ipamDir,
   };
   const list = {

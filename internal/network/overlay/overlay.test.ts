@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cniConfig } from './cni.ts';
 import { routeChanges } from './host-gw.ts';
-import { parseIpv4, parseIpv4Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
+import { parseIpv4, parseIpv4Cidr, parseIpv6Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
 import { hasRoute, peersOf, type Peers } from './peers.ts';
 import { peerCommands, vtepMac } from './vxlan.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
@@ -46,6 +46,48 @@ describe('vxlan', () => {
       'fdb del 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2',
       'fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.9 self permanent',
     ]);
+  });
+});
+
+describe('a cluster with IPv6, too', () => {
+  const both = { ...here, clusterCidr6: parseIpv6Cidr('fd42::/56')! };
+  const dual = (name: string, n: number, six: string): Node => {
+    const made = node(name, `10.42.${n}.0/24`, `172.30.0.${n + 1}`);
+    return { ...made, spec: { ...made.spec, podCIDRs: [`10.42.${n}.0/24`, six] } };
+  };
+  const found = (...nodes: Node[]): Peers =>
+    peersOf([dual('a', 0, 'fd42::/64'), ...nodes], both, () => undefined);
+
+  it('has ways of both families through one device', () => {
+    const peers = found(dual('b', 1, 'fd42:0:0:1::/64'));
+    const { ip, bridge } = peerCommands(new Map(), peers);
+    expect(ip).toEqual([
+      'neigh replace 10.42.1.0 lladdr 0a:58:0a:2a:01:00 dev flannel.1 nud permanent',
+      'route replace 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink',
+      'neigh replace fd42:0:0:1:: lladdr 0a:58:0a:2a:01:00 dev flannel.1 nud permanent',
+      'route replace fd42:0:0:1::/64 via fd42:0:0:1:: dev flannel.1 onlink',
+    ]);
+    expect(bridge).toHaveLength(1);
+    // A node that had IPv4 alone gets the rest.
+    const before = found(node('b', '10.42.1.0/24', '172.30.0.2'));
+    expect(peerCommands(before, peers).ip).toEqual(ip);
+    expect(peerCommands(peers, before).ip).toEqual([
+      'route del fd42:0:0:1::/64 via fd42:0:0:1:: dev flannel.1 onlink',
+      'neigh del fd42:0:0:1:: dev flannel.1',
+      ...ip.slice(0, 2),
+    ]);
+  });
+
+  it.each([
+    ['another cluster', 'fd99::/64'],
+    ['this node', 'fd42::/64'],
+    ['a part of this node', 'fd42::1:0/112'],
+    ['the whole', 'fd42::/56'],
+    ['commands', 'fd42:0:0:1::/64 dev lo\nlink del eth0'],
+    ['an IPv4 range', '10.42.9.0/24'],
+  ])('gives no way to a range of %s', (_what, six) => {
+    const [peer] = found(dual('evil', 9, six)).values();
+    expect(peer).toEqual({ podCidr: '10.42.9.0/24', ip: '172.30.0.10' });
   });
 });
 
@@ -128,7 +170,7 @@ describe('a hostile node', () => {
 describe('cniConfig', () => {
   it('is a ptp list with the pod network of the node', () => {
     const list = JSON.parse(
-      cniConfig({ podCidr: cidr('10.42.0.0/24'), mtu: 1450, ipamDir: '/run/skiff/ipam' }),
+      cniConfig({ podCidrs: [cidr('10.42.0.0/24')], mtu: 1450, ipamDir: '/run/skiff/ipam' }),
     ) as { plugins: { type: string; ipam: { ranges: unknown } }[] };
     expect(list.plugins[0]?.type).toBe('ptp');
     expect(list.plugins[0]?.ipam.ranges).toEqual([[{ subnet: '10.42.0.0/24' }]]);

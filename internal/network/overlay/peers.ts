@@ -6,8 +6,11 @@ import {
   isUnicast,
   parseIpv4,
   parseIpv4Cidr,
+  parseIpv6Cidr,
+  type Cidr,
   type Ipv4,
   type Ipv4Cidr,
+  type Ipv6Cidr,
 } from '../../base/addresses.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
@@ -18,6 +21,8 @@ import { publicKeyOf, type WireguardKey } from './wireguard-key.ts';
 export interface Peer {
   /** `10.42.3.0/24` */
   podCidr: Ipv4Cidr;
+  /** `fd42:0:0:3::/64`, where the cluster has IPv6, too. */
+  podCidr6?: Ipv6Cidr;
   /** Where the node is reached. */
   ip: Ipv4;
   /** Its public key, with WireGuard. */
@@ -30,6 +35,7 @@ export type Peers = Map<Ipv4Cidr, Peer>;
 export interface Here {
   nodeName: string;
   clusterCidr: Ipv4Cidr;
+  clusterCidr6?: Ipv6Cidr | undefined;
   /** Nodes are reached at their external addresses, those that have one. */
   external?: boolean;
   /** A node without a public key is not reached. */
@@ -49,7 +55,7 @@ export function peersOf(
   const peers: Peers = new Map();
   const age = (node: Node): string =>
     `${node.metadata.creationTimestamp ?? ''} ${node.metadata.name ?? ''}`;
-  const taken: Ipv4Cidr[] = [];
+  const taken: Cidr[] = [];
   const keys = new Set<WireguardKey>();
   const self = [...nodes].filter((node) => node.metadata.name === here.nodeName);
   const others = [...nodes]
@@ -65,7 +71,8 @@ export function peersOf(
     else if (podCidr && !cidrHolds(here.clusterCidr, podCidr))
       refuse(`pod network ${podCidr} is not in ${here.clusterCidr}`);
     else if (podCidr) {
-      taken.push(podCidr);
+      const podCidr6 = secondRange(node, here, { taken, refuse });
+      taken.push(podCidr, ...(podCidr6 ? [podCidr6] : []));
       if (here.keyed && (!key || keys.has(key))) {
         // One who shows another's key would draw its packets, or cut it off.
         refuse(key ? 'another node has its WireGuard key' : 'it shows no WireGuard key');
@@ -78,12 +85,29 @@ export function peersOf(
         isUnicast(ip) &&
         !cidrHolds(here.clusterCidr, parseIpv4Cidr(`${ip}/32`) as Ipv4Cidr)
       )
-        peers.set(podCidr, { podCidr, ip, ...(key && { key }) });
+        peers.set(podCidr, { podCidr, ip, ...(podCidr6 && { podCidr6 }), ...(key && { key }) });
       else if (address !== undefined) refuse(`address ${JSON.stringify(address).slice(0, 80)}`);
     } else if (node.spec?.podCIDR && !node.spec.podCIDR.includes(':'))
       refuse(`pod network ${JSON.stringify(node.spec.podCIDR).slice(0, 80)}`);
   }
   return peers;
+}
+
+/** A node whose range of IPv6 is not its own keeps its ways of IPv4. */
+function secondRange(
+  node: Node,
+  { clusterCidr6 }: Here,
+  { taken, refuse }: { taken: readonly Cidr[]; refuse(why: string): void },
+): Ipv6Cidr | undefined {
+  const text = node.spec?.podCIDRs?.[1];
+  if (!clusterCidr6 || text === undefined) return undefined;
+  const range = parseIpv6Cidr(text);
+  if (!range || !cidrHolds(clusterCidr6, range))
+    refuse(`pod network ${JSON.stringify(text).slice(0, 80)} is not in ${clusterCidr6}`);
+  else if (taken.some((other) => cidrsOverlap(other, range)))
+    refuse(`pod network ${range} overlaps another node's`);
+  else return range;
+  return undefined;
 }
 
 function addressOf(node: Node, { external }: Here): string | undefined {

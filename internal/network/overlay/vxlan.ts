@@ -1,10 +1,16 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
-import { baseOf, type Ipv4, type Ipv4Cidr } from '../../base/addresses.ts';
+import {
+  baseOf,
+  type Cidr,
+  type Ipv4,
+  type Ipv4Cidr,
+  type Ipv6Cidr,
+} from '../../base/addresses.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { followPeers, type Following, type Here, type Peers } from './peers.ts';
+import { followPeers, type Following, type Here, type Peer, type Peers } from './peers.ts';
 
 export const device = 'flannel.1';
 
@@ -22,20 +28,30 @@ export function vtepMac(podCidr: Ipv4Cidr): string {
 export function peerCommands(from: Peers, to: Peers): { ip: string[]; bridge: string[] } {
   const ip: string[] = [];
   const bridge: string[] = [];
+  const networks = ({ podCidr, podCidr6 }: Peer): Cidr[] => [
+    podCidr,
+    ...(podCidr6 ? [podCidr6] : []),
+  ];
+  const same = (a: Peer | undefined, b: Peer): boolean =>
+    a?.ip === b.ip && a.podCidr6 === b.podCidr6;
   for (const [cidr, peer] of from) {
-    if (to.get(cidr)?.ip === peer.ip) continue;
-    bridge.push(`fdb del ${vtepMac(cidr)} dev ${device} dst ${peer.ip}`);
-    if (to.has(cidr)) continue;
-    ip.push(
-      `route del ${cidr} via ${baseOf(cidr)} dev ${device} onlink`,
-      `neigh del ${baseOf(cidr)} dev ${device}`,
-    );
+    const now = to.get(cidr);
+    if (now?.ip !== peer.ip) bridge.push(`fdb del ${vtepMac(cidr)} dev ${device} dst ${peer.ip}`);
+    const stay = now ? networks(now) : [];
+    for (const network of networks(peer).filter((one) => !stay.includes(one)))
+      ip.push(
+        `route del ${network} via ${baseOf(network)} dev ${device} onlink`,
+        `neigh del ${baseOf(network)} dev ${device}`,
+      );
   }
   for (const [cidr, peer] of to) {
-    if (from.get(cidr)?.ip === peer.ip) continue;
-    ip.push(`neigh replace ${baseOf(cidr)} lladdr ${vtepMac(cidr)} dev ${device} nud permanent`);
+    if (same(from.get(cidr), peer)) continue;
     bridge.push(`fdb replace ${vtepMac(cidr)} dev ${device} dst ${peer.ip} self permanent`);
-    ip.push(`route replace ${cidr} via ${baseOf(cidr)} dev ${device} onlink`);
+    for (const network of networks(peer))
+      ip.push(
+        `neigh replace ${baseOf(network)} lladdr ${vtepMac(cidr)} dev ${device} nud permanent`,
+        `route replace ${network} via ${baseOf(network)} dev ${device} onlink`,
+      );
   }
   return { ip, bridge };
 }
@@ -44,6 +60,7 @@ export interface VxlanOptions extends Here {
   nodes: Mirror<Node>;
   nodeIp: Ipv4;
   podCidr: Ipv4Cidr;
+  podCidr6?: Ipv6Cidr | undefined;
   mtu: number;
   clock: Clock;
   spawn: Spawn;
@@ -134,13 +151,17 @@ async function makeDevice(options: VxlanOptions): Promise<void> {
       'nolearning',
     ]);
   }
-  await runOk(spawn, 'vxlan.addr', [
-    'ip',
-    'addr',
-    'replace',
-    `${baseOf(options.podCidr)}/32`,
-    'dev',
-    device,
-  ]);
+  const replace = ['ip', 'addr', 'replace'];
+  await runOk(spawn, 'vxlan.addr', [...replace, `${baseOf(options.podCidr)}/32`, 'dev', device]);
+  // Packets of IPv6 go inside the same VXLAN, over IPv4: the network between the nodes need not
+  // have it.
+  if (options.podCidr6)
+    await runOk(spawn, 'vxlan.addr', [
+      ...replace,
+      `${baseOf(options.podCidr6)}/128`,
+      'dev',
+      device,
+      'nodad',
+    ]);
   await runOk(spawn, 'vxlan.up', ['ip', 'link', 'set', device, 'up']);
 }

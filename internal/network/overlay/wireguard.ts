@@ -1,5 +1,13 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
-import { baseOf, parseIpv4Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
+import {
+  baseOf,
+  familyOf,
+  parseIpv4Cidr,
+  widthOf,
+  type Cidr,
+  type Ipv4Cidr,
+  type Ipv6Cidr,
+} from '../../base/addresses.ts';
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
@@ -21,6 +29,7 @@ const keepaliveSeconds = 25;
 export interface WireguardOptions extends Here {
   nodes: Mirror<Node>;
   podCidr: Ipv4Cidr;
+  podCidr6?: Ipv6Cidr | undefined;
   key: { path: string; publicKey: WireguardKey };
   clock: Clock;
   disk: Disk;
@@ -61,26 +70,34 @@ async function kernelHas({ disk, spawn }: Doors): Promise<boolean> {
  */
 export function peerChanges(from: Peers, to: Peers): string[][] {
   const commands: string[][] = [];
+  const networks = ({ podCidr, podCidr6 }: Peer): Cidr[] => [
+    podCidr,
+    ...(podCidr6 ? [podCidr6] : []),
+  ];
   const wg = (peer: Peer, ...more: string[]): void =>
     void commands.push(['wg', 'set', wireguardDevice, 'peer', peer.key ?? '', ...more]);
-  const same = (a: Peer | undefined, b: Peer): boolean => a?.ip === b.ip && a.key === b.key;
+  const same = (a: Peer | undefined, b: Peer): boolean =>
+    a?.ip === b.ip && a.key === b.key && a.podCidr6 === b.podCidr6;
   for (const [cidr, peer] of from) {
     const now = to.get(cidr);
     if (now?.key !== peer.key) wg(peer, 'remove');
-    if (!now) commands.push(['ip', 'route', 'delete', cidr, 'dev', wireguardDevice]);
+    const stay = now ? networks(now) : [];
+    for (const network of networks(peer).filter((one) => !stay.includes(one)))
+      commands.push(['ip', 'route', 'delete', network, 'dev', wireguardDevice]);
   }
   for (const [cidr, peer] of to) {
     if (same(from.get(cidr), peer)) continue;
     wg(
       peer,
       'allowed-ips',
-      cidr,
+      networks(peer).join(),
       'endpoint',
       `${peer.ip}:${port}`,
       'persistent-keepalive',
       String(keepaliveSeconds),
     );
-    commands.push(['ip', 'route', 'replace', cidr, 'dev', wireguardDevice]);
+    for (const network of networks(peer))
+      commands.push(['ip', 'route', 'replace', network, 'dev', wireguardDevice]);
   }
   return commands;
 }
@@ -135,8 +152,15 @@ async function makeDevice(options: WireguardOptions, to: Peers): Promise<void> {
   const wanted = new Set([...to.values()].map((peer) => peer.key));
   for (const peer of (await ask('peers')).flatMap((text) => parseKey(text) ?? []))
     if (!wanted.has(peer)) await spawn.run('wireguard.peer', [...set, 'peer', peer, 'remove']);
-  const address = ['ip', 'addr', 'replace', `${baseOf(podCidr)}/32`, 'dev', wireguardDevice];
-  await runOk(spawn, 'wireguard.addr', address);
+  for (const cidr of [podCidr, ...(options.podCidr6 ? [options.podCidr6] : [])])
+    await runOk(spawn, 'wireguard.addr', [
+      'ip',
+      'addr',
+      'replace',
+      `${baseOf(cidr)}/${widthOf(familyOf(cidr))}`,
+      'dev',
+      wireguardDevice,
+    ]);
   await runOk(spawn, 'wireguard.up', [
     'ip',
     'link',

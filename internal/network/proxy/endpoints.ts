@@ -1,10 +1,18 @@
 import type { ServicePort as ApiPort } from '../../api/generated/types/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
-import { isUnicast, parseIpv4, parsePort, type Ipv4, type Port } from '../../base/addresses.ts';
+import {
+  familyOf,
+  isUnicast,
+  parseIp,
+  parsePort,
+  type Family,
+  type Ip,
+  type Port,
+} from '../../base/addresses.ts';
 
 /** One endpoint of a service port. */
 export interface Backend {
-  ip: Ipv4;
+  ip: Ip;
   port: Port;
   /** On this node. */
   local: boolean;
@@ -26,6 +34,8 @@ export interface Place {
   nodeName: string;
   /** The node's label topology.kubernetes.io/zone. */
   zone: string | undefined;
+  /** Whose endpoints are asked for; of IPv4 when nothing is said. */
+  family?: Family;
 }
 
 /** Who answers for one service port. */
@@ -35,7 +45,7 @@ export interface Endpoints {
   /** Of this node alone. */
   local: Backend[];
   /** Addresses on this node that are ready: one that ends serves, but is no reason to come. */
-  readyHere: Ipv4[];
+  readyHere: Ip[];
 }
 
 interface Candidate {
@@ -87,7 +97,7 @@ function nearest(candidates: Candidate[], { nodeName, zone }: Place): Candidate[
 function candidatesOf(
   port: ApiPort,
   slices: EndpointSlice[],
-  { nodeName }: Place,
+  { nodeName, family = 4 }: Place,
   leftOut: LeftOut,
 ): Map<string, Candidate> {
   const found = new Map<string, Candidate>();
@@ -106,11 +116,11 @@ function candidatesOf(
         nodes: (endpoint.hints?.forNodes ?? []).map(({ name }) => name),
       };
       for (const text of endpoint.addresses ?? []) {
-        const ip = parseIpv4(text);
+        const ip = parseIp(text);
         const key = `${ip}:${target}`;
         // An endpoint on the node's own loopback would open to everybody what listens for the node
         // alone.
-        if (!ip || !isUnicast(ip)) leftOut(`endpoint ${shown(text)}`);
+        if (!ip || familyOf(ip) !== family || !isUnicast(ip)) leftOut(`endpoint ${shown(text)}`);
         else if (ready || !found.has(key)) {
           const backend = { ip, port: target, local: endpoint.nodeName === nodeName };
           found.set(key, { backend, ready, ...hints });

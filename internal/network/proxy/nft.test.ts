@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseIpv6, parseIpv6Cidr, type Cidr, type Family, type Ip } from '../../base/addresses.ts';
 import { loadedRuleset } from '../nft/testing/ruleset.ts';
 import { makePlan, standingChains, type Plan } from './plan.ts';
 import { difference, fullRuleset } from './ruleset.ts';
@@ -17,11 +18,35 @@ interface Shape {
   ranges: number[];
 }
 
-const plan = (shapes: Shape[]): Plan =>
-  makePlan(
+/** What a sample of IPv4 is called in the other family, and the node there. */
+const families = {
+  4: { ip, cidr, node },
+  6: {
+    ip: (text: string): Ip => parseIpv6(`fd00::${text}`)!,
+    cidr: (text: string): Cidr => {
+      const [address, bits] = text.split('/');
+      return parseIpv6Cidr(`fd00::${address}/${96 + Number(bits)}`)!;
+    },
+    node: {
+      ...node,
+      clusterCidr: parseIpv6Cidr('fd42::/56')!,
+      serviceCidrs: [parseIpv6Cidr('fd43::/112')!],
+      dnsAddress: undefined,
+      masquerade: false,
+    },
+  },
+};
+
+const plan = (shapes: Shape[], family: Family = 4): Plan => {
+  const { ip, cidr } = families[family];
+  return makePlan(
     shapes.map((s) => {
-      const backends = Array.from({ length: s.count }, (_, i) => backend(i + 2, i % 2 === 0));
+      const backends = Array.from({ length: s.count }, (_, i) => {
+        const one = backend(i + 2, i % 2 === 0);
+        return { ...one, ip: ip(one.ip) };
+      });
       return port({
+        clusterIps: [ip('10.43.0.5')],
         port: number(s.n),
         protocol: s.udp ? 'udp' : 'tcp',
         affinity: s.affinity ? affinity(backends) : undefined,
@@ -50,38 +75,45 @@ const plan = (shapes: Shape[]): Plan =>
       },
     ],
   );
+};
 
 describe('nft', () => {
-  it('takes every change as a change, and ends where a full load would', async () => {
-    const shape = fc.record({
-      n: fc.integer({ min: 1, max: 4 }),
-      count: fc.integer({ min: 0, max: 5 }),
-      affinity: fc.boolean(),
-      nodePort: fc.boolean(),
-      local: fc.boolean(),
-      udp: fc.boolean(),
-      ranges: fc.array(fc.integer({ min: 1, max: 32 }), { maxLength: 3 }),
-    });
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.array(shape, { maxLength: 4 }), { minLength: 2, maxLength: 5 }),
-        async (steps) => {
-          const plans = steps.map(plan);
-          const standing = standingChains(plans[0]!);
-          const texts = plans
-            .map((p, i) =>
-              i === 0 ? fullRuleset(p, node) : difference(plans[i - 1]!, p, standing)!,
-            )
-            .filter((text) => text !== '');
-          expect(texts.every((text, i) => i === 0 || !text.includes('chain'))).toBe(true);
-          expect(await loadedRuleset(texts)).toEqual(
-            await loadedRuleset([fullRuleset(plans.at(-1)!, node)]),
-          );
-        },
-      ),
-      { numRuns: 15 },
-    );
-  });
+  it.each([4, 6] as const)(
+    'of IPv%i takes every change, and ends where a load would',
+    async (family) => {
+      const { node } = families[family];
+      const shape = fc.record({
+        n: fc.integer({ min: 1, max: 4 }),
+        count: fc.integer({ min: 0, max: 5 }),
+        affinity: fc.boolean(),
+        nodePort: fc.boolean(),
+        local: fc.boolean(),
+        udp: fc.boolean(),
+        ranges: fc.array(fc.integer({ min: 1, max: 32 }), { maxLength: 3 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(shape, { maxLength: 4 }), { minLength: 2, maxLength: 5 }),
+          async (steps) => {
+            const plans = steps.map((step) => plan(step, family));
+            const standing = standingChains(plans[0]!);
+            const texts = plans
+              .map((p, i) =>
+                i === 0
+                  ? fullRuleset(p, node)
+                  : difference(plans[i - 1]!, p, { standing, family })!,
+              )
+              .filter((text) => text !== '');
+            expect(texts.every((text, i) => i === 0 || !text.includes('chain'))).toBe(true);
+            expect(await loadedRuleset(texts)).toEqual(
+              await loadedRuleset([fullRuleset(plans.at(-1)!, node)]),
+            );
+          },
+        ),
+        { numRuns: 8 },
+      );
+    },
+  );
 
   it('takes the rules of hostile objects, and holds only the table of services', async () => {
     const said: string[] = [];

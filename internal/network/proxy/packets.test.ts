@@ -107,7 +107,7 @@ it('only clients of an endpoint that goes are moved', async () => {
   const said = await packets(
     `both() { from p2 10.43.0.5:80; from p3 10.43.0.5:80; }; both; nft -f "$2"; both`,
     fullRuleset(from, node) + client('10.42.0.2', gone) + client('10.42.0.3', stays),
-    difference(from, to, standingChains(from))!,
+    difference(from, to, { standing: standingChains(from) })!,
   );
   const names = who(said);
   expect(names[0]).toBe('4');

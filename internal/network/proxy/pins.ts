@@ -1,8 +1,8 @@
-import { parseIpv4, parsePort, type Ipv4, type Port } from '../../base/addresses.ts';
+import { parseIp, parsePort, type Family, type Ip, type Port } from '../../base/addresses.ts';
 import type { Spawn } from '../../io/spawn.ts';
 import { mostNumbers } from './affinity.ts';
 import { affineMark, masqueradeMark } from './plan.ts';
-import { clientMaps, table } from './ruleset.ts';
+import { clientMaps, tableOf } from './ruleset.ts';
 import { nameOfProtocol, type Protocol } from './service-ports.ts';
 
 /**
@@ -13,30 +13,34 @@ export interface Pins {
   /** Puts the clients of the maps back, each for the rest of its time. */
   text: string;
   /** Endpoints by number, by what a client asked: `placeOf`. */
-  promised: Map<string, Map<number, { ip: Ipv4; port: Port }>>;
+  promised: Map<string, Map<number, { ip: Ip; port: Port }>>;
 }
 
 /** What a client asked: an address, or (without) a node port. */
-export const placeOf = (ip: Ipv4 | undefined, protocol: Protocol, port: Port): string =>
+export const placeOf = (ip: Ip | undefined, protocol: Protocol, port: Port): string =>
   `${ip ?? 'node'} ${protocol} ${port}`;
 
-export async function readPins(spawn: Spawn): Promise<Pins> {
+export async function readPins(spawn: Spawn, family: Family = 4): Promise<Pins> {
+  const of = { spawn, table: tableOf(family) };
   const pins: Pins = { text: '', promised: new Map() };
   for (const kind of ['a', 'b'] as const) {
-    const clients = await listed(spawn, clientMaps[kind]);
+    const clients = await listed(of, clientMaps[kind]);
     const elements = clients.flatMap((element) => clientOf(element, kind === 'b') ?? []);
     if (elements.length > 0)
-      pins.text += `add element ip ${table} ${clientMaps[kind]} { ${elements.join(', ')} }\n`;
-    for (const element of await listed(spawn, kind === 'a' ? 'pinned' : 'nppinned'))
+      pins.text += `add element ${of.table} ${clientMaps[kind]} { ${elements.join(', ')} }\n`;
+    for (const element of await listed(of, kind === 'a' ? 'pinned' : 'nppinned'))
       promise(pins, element, kind === 'b');
   }
   return pins;
 }
 
 /** The elements of a map as nft's JSON has them; none where there is no such map. */
-async function listed(spawn: Spawn, map: string): Promise<unknown[]> {
+async function listed(
+  { spawn, table }: { spawn: Spawn; table: string },
+  map: string,
+): Promise<unknown[]> {
   try {
-    const command = ['nft', '-j', 'list', 'map', 'ip', table, map];
+    const command = ['nft', '-j', 'list', 'map', ...table.split(' '), map];
     const shown = await spawn.run('proxy.pins', command);
     if (shown.code !== 0) return [];
     const { nftables } = JSON.parse(shown.stdout.toString()) as { nftables?: unknown };
@@ -60,7 +64,7 @@ function clientOf(element: unknown, nodePort: boolean): string | undefined {
   const [key, value] = list(element);
   const elem = field(key, 'elem');
   const [client, ...place] = list(field(field(elem, 'val'), 'concat'));
-  const [ip, asked, mark] = [parseIpv4(client), askedOf(place, nodePort), whole(value)];
+  const [ip, asked, mark] = [parseIp(client), askedOf(place, nodePort), whole(value)];
   const [timeout, expires] = [whole(field(elem, 'timeout')), whole(field(elem, 'expires'))];
   if (!ip || !asked || !mark || !timeout || !expires || numberOf(mark) === undefined)
     return undefined;
@@ -74,7 +78,7 @@ function promise({ promised }: Pins, element: unknown, nodePort: boolean): void 
   const parts = list(field(key, 'concat'));
   const [endpoint, endpointPort] = list(field(value, 'concat'));
   const asked = askedOf(parts.slice(0, -1), nodePort);
-  const [ip, port] = [parseIpv4(endpoint), parsePort(endpointPort)];
+  const [ip, port] = [parseIp(endpoint), parsePort(endpointPort)];
   const number = numberOf(whole(parts.at(-1)) ?? 0);
   if (!asked || !ip || !port || number === undefined) return;
   const place = placeOf(asked.ip, asked.protocol, asked.port);
@@ -84,9 +88,9 @@ function promise({ promised }: Pins, element: unknown, nodePort: boolean): void 
 function askedOf(
   parts: unknown[],
   nodePort: boolean,
-): { ip: Ipv4 | undefined; protocol: Protocol; port: Port } | undefined {
+): { ip: Ip | undefined; protocol: Protocol; port: Port } | undefined {
   const [protocol, port] = [nameOfProtocol(parts.at(-2)), parsePort(parts.at(-1))];
-  const ip = nodePort ? undefined : parseIpv4(parts[0]);
+  const ip = nodePort ? undefined : parseIp(parts[0]);
   if (!protocol || !port || (!nodePort && !ip)) return undefined;
   return { ip, protocol, port };
 }

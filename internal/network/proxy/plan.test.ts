@@ -141,7 +141,9 @@ const of = (count: number, affine: boolean) => {
 
 describe('difference', () => {
   it('is empty between equal plans', () => {
-    expect(difference(makePlan([port()], []), makePlan([port()], []), new Set(['n2']))).toBe('');
+    expect(
+      difference(makePlan([port()], []), makePlan([port()], []), { standing: new Set(['n2']) }),
+    ).toBe('');
   });
 
   it('leads from any plan to any other', () => {
@@ -168,7 +170,10 @@ describe('difference', () => {
     fc.assert(
       fc.property(ports, ports, (a, b) => {
         const [from, to] = [plan(a), plan(b)];
-        const end = applied(from, difference(from, to, standingChains(from)) as string);
+        const end = applied(
+          from,
+          difference(from, to, { standing: standingChains(from) }) as string,
+        );
         for (const [name, elements] of Object.entries(to.elements))
           expect(new Map([...(end.get(name) as Map<string, string>)].sort())).toEqual(
             new Map([...elements].sort()),
@@ -183,12 +188,12 @@ describe('standing chains', () => {
     makePlan([port({ backends: Array.from({ length: n }, (_, i) => backend(i + 1)) })], []);
   it('are enough for small services and for the neighbours of large ones', () => {
     const small = standingChains(makePlan([], []));
-    expect(difference(many(0), many(31), small)).toContain('goto n31');
-    expect(difference(many(31), many(32), small)).toBeUndefined();
+    expect(difference(many(0), many(31), { standing: small })).toContain('goto n31');
+    expect(difference(many(31), many(32), { standing: small })).toBeUndefined();
     const large = standingChains(many(70));
-    expect([64, 95, 96, 31].map((n) => difference(many(70), many(n), large) === undefined)).toEqual(
-      [false, false, true, false],
-    );
+    expect(
+      [64, 95, 96, 31].map((n) => difference(many(70), many(n), { standing: large }) === undefined),
+    ).toEqual([false, false, true, false]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { cidrHolds, type Ipv4, type Ipv4Cidr, type Port } from '../../base/addresses.ts';
+import { cidrHolds, type Ip, type Cidr, type Port } from '../../base/addresses.ts';
 import { type Buckets } from './affinity.ts';
 import type { Backend, HostPort, Protocol, ServicePort } from './service-ports.ts';
 
@@ -37,9 +37,7 @@ export const masqueradeMark = 0x4000;
  */
 export const affineMark = 0x2000;
 
-function elementOf(
-  ...parts: (ElementText | Ipv4 | Ipv4Cidr | Port | Protocol | Slot)[]
-): ElementText {
+function elementOf(...parts: (ElementText | Ip | Cidr | Port | Protocol | Slot)[]): ElementText {
   return parts
     .map((part) => (typeof part === 'object' ? part.slot : part))
     .join(' . ') as ElementText;
@@ -101,7 +99,7 @@ function emptyPlan(): Plan {
  */
 export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
   const plan = emptyPlan();
-  const allowed = new Map<ElementText, Set<Ipv4Cidr>>();
+  const allowed = new Map<ElementText, Set<Cidr>>();
   for (const port of ports) {
     const { local } = port;
     const any = port.backends.length > 0;
@@ -136,7 +134,7 @@ interface Use {
   any: boolean;
 }
 
-function address(plan: Plan, port: ServicePort, ip: Ipv4, use: Use): void {
+function address(plan: Plan, port: ServicePort, ip: Ip, use: Use): void {
   const key = elementOf(ip, port.protocol, port.port);
   if (plan.elements.svc.has(key) || plan.elements.noep.has(key) || plan.elements.drops.has(key))
     return;
@@ -184,7 +182,7 @@ function insiders(
 
 interface Dispatch {
   map: 'eps' | 'npeps';
-  key: readonly (Ipv4 | Protocol | Port)[];
+  key: readonly (Ip | Protocol | Port)[];
   kind: 'n' | 'm' | 'p' | 'q';
 }
 
@@ -246,7 +244,7 @@ export function standingChains(plan: Plan): Set<Chain> {
 }
 
 /** The kernel refuses ranges of one key that overlap, so what another range holds is left away. */
-function ranges(plan: Plan, key: ElementText, cidrs: Ipv4Cidr[]): void {
+function ranges(plan: Plan, key: ElementText, cidrs: Cidr[]): void {
   plan.elements.ranged.set(key, '');
   for (const cidr of cidrs) {
     if (cidrs.some((other) => other !== cidr && cidrHolds(other, cidr))) continue;

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Node, Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
-import type { Ipv4, Ipv4Cidr } from '../../base/addresses.ts';
+import { familyOf, type Cidr, type Family, type Ip } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
 import type { Mirror } from '../../client/client.ts';
 import { saidOnce } from '../nft/said-once.ts';
@@ -12,7 +12,7 @@ import { HealthPorts, type ServiceHealth } from './health-ports.ts';
 import { noBuckets, type Affinity } from './affinity.ts';
 import { placeOf, readPins, type Pins } from './pins.ts';
 import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
-import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
+import { difference, fullRuleset, tableOf, type NodeNetwork } from './ruleset.ts';
 import {
   healthOf,
   hostPorts,
@@ -34,17 +34,19 @@ export interface ProxyOptions extends NftDoors {
   nodeName: string;
   /** Ranges that were added to the configured one. */
   serviceCidrs: Mirror<ServiceCIDR>;
-  nodeIp: Ipv4;
-  network: Omit<NodeNetwork, 'serviceCidrs'> & { serviceCidr: Ipv4Cidr };
+  /** Of the family of the ranges; none: undefined. */
+  nodeIp: Ip | undefined;
+  network: Omit<NodeNetwork, 'serviceCidrs'> & { serviceCidr: Cidr };
 }
 
 export interface Proxy {
+  readonly family: Family;
   /** Resolves when the first full table stands in the kernel. */
   readonly ready: Promise<void>;
   /** Something that the rules say has changed: loads them all. */
   again(): void;
   /** The node has another address. */
-  readdress(nodeIp: Ipv4): void;
+  readdress(nodeIp: Ip | undefined): void;
   stop(): void;
 }
 
@@ -89,22 +91,26 @@ class NftProxy implements Proxy {
   readonly #leftOut: (what: string) => void;
   #begun = false;
   #stopped = false;
-  #nodeIp: Ipv4;
+  #nodeIp: Ip | undefined;
+  /** Each has a table of its own, and what follows says which this is. */
+  readonly family: Family;
   #resolveReady: () => void = () => undefined;
 
   readonly #context: ServiceContext;
-  #ranges: readonly Ipv4Cidr[];
+  #ranges: readonly Cidr[];
 
   constructor(options: ProxyOptions) {
     this.#o = options;
     const { clusterCidr, serviceCidr } = options.network;
     this.#ranges = [serviceCidr];
     this.#nodeIp = options.nodeIp;
+    this.family = familyOf(clusterCidr);
     this.#leftOut = saidOnce(options.log, 'left out of the service rules');
     this.#writer = new TableWriter({
       ...options,
-      name: 'proxy',
-      table: `ip ${table}`,
+      // Each has a file of its own for its transactions.
+      name: this.family === 6 ? 'proxy6' : 'proxy',
+      table: tableOf(this.family),
       what: 'service rules',
       text: (whole) => this.#text(whole),
       written: () => this.#written(),
@@ -113,6 +119,7 @@ class NftProxy implements Proxy {
     this.#context = {
       nodeName: options.nodeName,
       clusterRanges: [clusterCidr, serviceCidr],
+      family: this.family,
       leftOut: this.#leftOut,
       pinned: (port) => this.#affinities.get(`${port.name}/${port.protocol}`) ?? this.#seed(port),
     };
@@ -122,7 +129,7 @@ class NftProxy implements Proxy {
 
   async #begin(): Promise<void> {
     const { services, slices, pods, serviceCidrs, nodes } = this.#o;
-    this.#promised = (await readPins(this.#o.spawn)).promised;
+    this.#promised = (await readPins(this.#o.spawn, this.family)).promised;
     const read = [services, slices, pods, serviceCidrs, nodes];
     await Promise.all(read.map((mirror) => mirror.synced));
     if (this.#stopped) return;
@@ -141,7 +148,9 @@ class NftProxy implements Proxy {
         }
       }),
       pods.onChange((c) => {
-        if (hostPorts(c.object).length || (c.old && hostPorts(c.old).length)) this.#writer.touch();
+        const all = [c.object, ...(c.old ? [c.old] : [])];
+        if (all.some((pod) => hostPorts(pod, undefined, this.family).length > 0))
+          this.#writer.touch();
       }),
     );
     this.#writer.touch();
@@ -151,7 +160,7 @@ class NftProxy implements Proxy {
     this.#writer.reload();
   }
 
-  readdress(nodeIp: Ipv4): void {
+  readdress(nodeIp: Ip | undefined): void {
     this.#nodeIp = nodeIp;
     this.#rangesChanged();
   }
@@ -210,18 +219,21 @@ class NftProxy implements Proxy {
       this.#staleAfter({ ports, hosts: [] }, { ports: this.#ports.get(key) ?? [], hosts: [] });
     }
     this.#dirty.clear();
-    const hosts = [...this.#o.pods.list()].flatMap((pod) => hostPorts(pod, this.#leftOut));
+    const hosts = [...this.#o.pods.list()].flatMap((pod) =>
+      hostPorts(pod, this.#leftOut, this.family),
+    );
     this.#staleAfter({ ports: [], hosts: this.#hosts }, { ports: [], hosts });
     this.#hosts = hosts;
     const plan = makePlan([...this.#ports.values()].flat(), hosts);
     const change = whole
       ? undefined
-      : this.#applied && difference(this.#applied, plan, this.#standing);
+      : this.#applied &&
+        difference(this.#applied, plan, { standing: this.#standing, family: this.family });
     this.#applied = plan;
     if (change !== undefined) return change;
     this.#standing = standingChains(plan);
     const affine = plan.elements.pick.size + plan.elements.nppick.size > 0;
-    const pins = affine ? await readPins(this.#o.spawn) : undefined;
+    const pins = affine ? await readPins(this.#o.spawn, this.family) : undefined;
     const ruleset = fullRuleset(plan, { ...this.#o.network, serviceCidrs: this.#ranges });
     return ruleset + (pins?.text ?? '');
   }
@@ -241,7 +253,14 @@ class NftProxy implements Proxy {
     // conntrack ends with 1 when there was nothing to delete.
     for (const flow of flows)
       await this.#o.spawn
-        .run('proxy.conntrack', ['conntrack', '-D', '-p', 'udp', ...flow.split(' ')])
+        .run('proxy.conntrack', [
+          'conntrack',
+          '-D',
+          ...(this.family === 6 ? ['-f', 'ipv6'] : []),
+          '-p',
+          'udp',
+          ...flow.split(' '),
+        ])
         .catch(() => undefined);
   }
 
@@ -269,7 +288,8 @@ class NftProxy implements Proxy {
       dnsAddress === undefined ? ports : ports.filter((p) => !p.clusterIps.includes(dnsAddress));
     if (own.length) this.#ports.set(key, own);
     else this.#ports.delete(key);
-    const health = service && healthOf(service, own);
+    // A load balancer asks one port of the node, whatever the family: IPv4's half answers.
+    const health = service && this.family === 4 ? healthOf(service, own) : undefined;
     if (health) this.#health.set(key, health);
     else this.#health.delete(key);
   }

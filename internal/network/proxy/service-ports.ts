@@ -2,12 +2,14 @@ import type { Container, Pod, Service } from '../../api/generated/types/core-v1.
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import {
   cidrHas,
+  familyOf,
   isUnicast,
-  parseIpv4,
-  parseIpv4Cidr,
+  parseCidr,
+  parseIp,
   parsePort,
-  type Ipv4,
-  type Ipv4Cidr,
+  type Family,
+  type Ip,
+  type Cidr,
   type Port,
 } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
@@ -29,13 +31,13 @@ export interface ServicePort extends Endpoints {
   name: string;
   protocol: Protocol;
   port: Port;
-  clusterIps: Ipv4[];
-  externalIps: Ipv4[];
-  loadBalancerIps: Ipv4[];
+  clusterIps: Ip[];
+  externalIps: Ip[];
+  loadBalancerIps: Ip[];
   /**
    * Undefined = everybody. An empty list lets nobody in: all that was asked for could not be read.
    */
-  sourceRanges: Ipv4Cidr[] | undefined;
+  sourceRanges: Cidr[] | undefined;
   nodePort: Port | undefined;
   /** Undefined: every connection may go elsewhere. */
   affinity: Affinity | undefined;
@@ -47,10 +49,10 @@ export interface ServicePort extends Endpoints {
 
 export interface HostPort {
   /** Undefined = every address of the node. */
-  hostIp: Ipv4 | undefined;
+  hostIp: Ip | undefined;
   port: Port;
   protocol: Protocol;
-  podIp: Ipv4;
+  podIp: Ip;
   podPort: Port;
 }
 
@@ -61,7 +63,9 @@ export interface ServiceContext {
    * Addresses that only the cluster itself gives out: no Service may claim one as an external
    * address.
    */
-  clusterRanges: Ipv4Cidr[];
+  clusterRanges: readonly Cidr[];
+  /** Which half of a dual-stack Service is meant; IPv4 when nothing is said. */
+  family?: Family;
   leftOut: LeftOut;
   /** What clients of a service port are pinned to. */
   pinned?: (port: Omit<ServicePort, 'affinity' | keyof Endpoints>) => Affinity | undefined;
@@ -108,12 +112,13 @@ export function servicePorts(
   const { spec } = service;
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const leftOut: LeftOut = (what) => context.leftOut(`Service ${key}: ${what}`);
-  // An IPv6 address is no fault: the other half of a dual-stack Service.
+  const { family = 4 } = context;
+  // An address of the other family is no fault: the other half of a dual-stack Service.
   const clusterIps = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).flatMap(
-    (ip) => parseIpv4(ip) ?? [],
+    (ip) => addressOf(family, ip) ?? [],
   );
   if (spec.type === 'ExternalName' || clusterIps.length === 0 || isOthers(service)) return [];
-  const all = [...slices].filter((s) => s.addressType === 'IPv4' && !isOthers(s));
+  const all = [...slices].filter((s) => s.addressType === `IPv${family}` && !isOthers(s));
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
   const loadBalancer = spec.type === 'LoadBalancer';
   const ingress = loadBalancer
@@ -126,7 +131,7 @@ export function servicePorts(
     externalIps: outsideIps(spec.externalIPs ?? [], context, leftOut),
     loadBalancerIps: outsideIps(ingress, context, leftOut),
     sourceRanges: loadBalancer
-      ? sourceRanges(spec.loadBalancerSourceRanges ?? [], leftOut)
+      ? sourceRanges(spec.loadBalancerSourceRanges ?? [], family, leftOut)
       : undefined,
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal: outside && spec.externalTrafficPolicy === 'Local',
@@ -138,7 +143,7 @@ export function servicePorts(
       leftOut(`port ${shown(apiPort.port)}/${shown(apiPort.protocol)}`);
       return [];
     }
-    const place = { nodeName: context.nodeName, zone: context.zone };
+    const place = { nodeName: context.nodeName, zone: context.zone, family };
     const found = endpointsOf(apiPort, all, place, leftOut);
     const asked = {
       ...common,
@@ -181,28 +186,43 @@ export function healthOf(
  * Addresses outside the cluster that shall lead to a service: never one that belongs to pods,
  * services or the machine itself.
  */
-function outsideIps(texts: string[], context: ServiceContext, leftOut: LeftOut): Ipv4[] {
+function outsideIps(texts: string[], context: ServiceContext, leftOut: LeftOut): Ip[] {
   return texts.flatMap((text) => {
-    const ip = parseIpv4(text);
+    const ip = addressOf(context.family ?? 4, text);
     if (ip && isUnicast(ip) && !context.clusterRanges.some((range) => cidrHas(range, ip)))
       return [ip];
-    if (!text.includes(':')) leftOut(`external address ${shown(text)}`);
+    if (!isOther(context.family ?? 4, text)) leftOut(`external address ${shown(text)}`);
     return [];
   });
 }
 
-function sourceRanges(texts: string[], leftOut: LeftOut): Ipv4Cidr[] | undefined {
+function sourceRanges(texts: string[], family: Family, leftOut: LeftOut): Cidr[] | undefined {
   if (texts.length === 0) return undefined;
   return texts.flatMap((text) => {
-    const range = parseIpv4Cidr(text.trim());
-    if (!range && !text.includes(':')) leftOut(`source range ${shown(text)}`);
-    return range ?? [];
+    const parsed = parseCidr(text.trim());
+    if (parsed && familyOf(parsed) === family) return [parsed];
+    if (!isOther(family, text)) leftOut(`source range ${shown(text)}`);
+    return [];
   });
 }
 
+function addressOf(family: Family, text: unknown): Ip | undefined {
+  const ip = parseIp(text);
+  return ip && familyOf(ip) === family ? ip : undefined;
+}
+
+/** Text that is meant for the other family, whatever it is worth. */
+const isOther = (family: Family, text: string): boolean => text.includes(':') === (family === 4);
+
 /** The host ports of a pod that runs here with a network of its own. */
-export function hostPorts(pod: Pod, leftOut: LeftOut = () => undefined): HostPort[] {
-  const podIp = parseIpv4(pod.status?.podIP);
+export function hostPorts(
+  pod: Pod,
+  leftOut: LeftOut = () => undefined,
+  family: Family = 4,
+): HostPort[] {
+  const [podIp] = [pod.status?.podIP, ...(pod.status?.podIPs ?? []).map(({ ip }) => ip)].flatMap(
+    (ip) => addressOf(family, ip) ?? [],
+  );
   if (
     !podIp ||
     !isUnicast(podIp) ||
@@ -229,11 +249,13 @@ export function hostPorts(pod: Pod, leftOut: LeftOut = () => undefined): HostPor
 
 function hostPort(
   asked: NonNullable<Container['ports']>[number],
-  podIp: Ipv4,
+  podIp: Ip,
   leftOut: LeftOut,
 ): HostPort | undefined {
   const everywhere = !asked.hostIP || asked.hostIP === '0.0.0.0' || asked.hostIP === '::';
-  const hostIp = everywhere ? undefined : parseIpv4(asked.hostIP);
+  const family = familyOf(podIp);
+  if (!everywhere && isOther(family, asked.hostIP ?? '')) return undefined;
+  const hostIp = everywhere ? undefined : addressOf(family, asked.hostIP);
   const [port, podPort, protocol] = [
     parsePort(asked.hostPort),
     parsePort(asked.containerPort),
@@ -241,8 +263,6 @@ function hostPort(
   ];
   if (port && podPort && protocol && (everywhere || hostIp))
     return { hostIp, port, protocol, podIp, podPort };
-  // The node has no IPv6: a host port there is left out as anything else that cannot be carried
-  // out.
   leftOut(`host port ${shown(asked.hostPort)}/${shown(asked.protocol)} on ${shown(asked.hostIP)}`);
   return undefined;
 }

@@ -3,16 +3,17 @@ import {
   cidrHas,
   cidrHolds,
   cidrsOverlap,
-  parseIpv4Cidr,
-  type Ipv4,
-  type Ipv4Cidr,
+  familyOf,
+  parseCidr,
+  type Cidr,
+  type Ip,
 } from '../../base/addresses.ts';
 import type { LeftOut } from './service-ports.ts';
 
 export interface RangeContext {
-  configured: Ipv4Cidr;
-  clusterCidr: Ipv4Cidr;
-  nodeIp: Ipv4;
+  configured: Cidr;
+  clusterCidr: Cidr;
+  nodeIp: Ip | undefined;
   leftOut: LeftOut;
 }
 
@@ -24,14 +25,16 @@ export interface RangeContext {
 export function serviceRanges(
   objects: Iterable<ServiceCIDR>,
   { configured, clusterCidr, nodeIp, leftOut }: RangeContext,
-): Ipv4Cidr[] {
+): Cidr[] {
   const found = new Set([configured]);
   for (const { metadata, spec } of objects) {
     for (const text of spec?.cidrs ?? []) {
-      const range = parseIpv4Cidr(text);
+      const range = parseCidr(text);
       if (range === configured) continue;
-      if (range && !cidrsOverlap(range, clusterCidr) && !cidrHas(range, nodeIp)) found.add(range);
-      else if (!text.includes(':'))
+      if (range && familyOf(range) !== familyOf(configured)) continue;
+      if (range && !cidrsOverlap(range, clusterCidr) && !(nodeIp && cidrHas(range, nodeIp)))
+        found.add(range);
+      else if (range || !text.includes(':'))
         leftOut(
           `ServiceCIDR ${metadata.name}: ${JSON.stringify(text).slice(0, 80)} is not a network ` +
             'of services alone',

@@ -1,4 +1,4 @@
-import type { Ipv4 } from '../../base/addresses.ts';
+import type { Ip } from '../../base/addresses.ts';
 import type { Backend, HostPort, ServicePort } from './service-ports.ts';
 
 /** What leads packets: services' ports, and ports of this node that are pods'. */
@@ -11,7 +11,7 @@ export interface Ways {
  * The UDP flows that a change leaves wrong, as words for `conntrack -D -p udp`: a flow would stay
  * with an endpoint that is gone, or with a refusal, for as long as packets keep coming.
  */
-export function* staleFlows(before: Ways, now: Ways, nodeIp: Ipv4): Generator<string> {
+export function* staleFlows(before: Ways, now: Ways, nodeIp: Ip | undefined): Generator<string> {
   for (const port of before.ports.filter(isUdp)) {
     const same = now.ports.find((p) => isUdp(p) && p.port === port.port);
     const stays =
@@ -29,8 +29,12 @@ export function* staleFlows(before: Ways, now: Ways, nodeIp: Ipv4): Generator<st
   );
   for (const [key, host] of had ?? [])
     if (!has?.has(key)) yield `--dport ${host.port} --reply-src ${host.podIp}`;
-  for (const [key, host] of has ?? [])
-    if (!had?.has(key)) yield `--dport ${host.port} --orig-dst ${host.hostIp ?? nodeIp}`;
+  for (const [key, host] of has ?? []) {
+    if (had?.has(key)) continue;
+    // Of IPv6 the node's address is not known: all flows to the port begin anew.
+    const ip = host.hostIp ?? nodeIp;
+    yield ip ? `--dport ${host.port} --orig-dst ${ip}` : `--dport ${host.port}`;
+  }
 }
 
 const isUdp = ({ protocol }: { protocol: string }): boolean => protocol === 'udp';
@@ -38,7 +42,7 @@ const isUdp = ({ protocol }: { protocol: string }): boolean => protocol === 'udp
 const answering = (port: ServicePort | undefined): Backend[] =>
   port ? [...port.backends, ...port.local] : [];
 
-function* flowsTo(port: ServicePort, clusterIps: readonly Ipv4[]): Generator<string> {
+function* flowsTo(port: ServicePort, clusterIps: readonly Ip[]): Generator<string> {
   for (const ip of [...clusterIps, ...port.externalIps, ...port.loadBalancerIps])
     yield `--orig-dst ${ip} --dport ${port.port}`;
   if (port.nodePort) yield `--dport ${port.nodePort}`;
