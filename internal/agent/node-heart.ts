@@ -109,6 +109,8 @@ export async function startNodeHeart(
       maxPods: options.maxPods,
       evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard,
       statusReportMs: options.kubelet?.statusReportMs,
+      externalCloud: options.kubelet?.externalCloud === true,
+      providerId: options.kubelet?.providerId,
     },
     report: async () => ({
       ...(await reportOf(runtime, state)),

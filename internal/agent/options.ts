@@ -27,6 +27,10 @@ export interface KubeletOptions {
   imageGc?: ImageGcPolicy;
   /** Container logs: the size at which one is rotated, and how many files of it there may be. */
   logs?: { maxBytes?: number; maxFiles?: number };
+  /** The node waits for its cloud, which has the last word on its addresses. */
+  externalCloud?: boolean;
+  /** What the cloud knows the machine by; written when the node is registered. */
+  providerId?: string;
   /** How often an unchanged status is written. */
   statusReportMs?: number;
   maxParallelPulls?: number;

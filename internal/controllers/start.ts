@@ -4,6 +4,7 @@ import { startTokenCleaner } from './bootstrap/token-cleaner.ts';
 import { startCertificateApprover } from './certificates/approver.ts';
 import { startCertificateRequestCleaner } from './certificates/cleaner.ts';
 import { startCertificateSigner } from './certificates/signer.ts';
+import { startCloudNodeController } from './cloudnode/cloud-node.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
 import { startCronJobController } from './cronjob/cronjob.ts';
 import { startDaemonSetController } from './daemonset/daemonset.ts';
@@ -56,6 +57,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'garbage-collector': startGarbageCollector,
   'pod-gc': startPodGc,
   'node-lifecycle': startNodeLifecycleController,
+  'cloud-node': startCloudNodeController,
   'taint-eviction': startTaintEvictionController,
   resourcequota: startResourceQuotaController,
   job: startJobController,

@@ -138,6 +138,7 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
   const without = [
     ...(config.disable.includes('servicelb') ? ['service-lb'] : []),
     ...(ingressDisabled(config.disable) ? ['ingress'] : []),
+    ...(config.disableCloudController ? ['cloud-node'] : []),
   ];
   const running: Pick<Controller, 'stop'>[] = [startControllers(context, { without })];
   if (!config.disable.includes('local-storage'))

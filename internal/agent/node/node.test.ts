@@ -67,6 +67,31 @@ describe('nodeStatus', () => {
     ]);
   });
 
+  it('waits for a cloud, which has the last word on addresses', () => {
+    const cloudy = { ...settings, externalCloud: true, providerId: 'hcloud://7' };
+    const node = newNode(facts, cloudy);
+    expect(node.spec).toEqual({
+      taints: [
+        {
+          key: 'node.cloudprovider.kubernetes.io/uninitialized',
+          value: 'true',
+          effect: 'NoSchedule',
+        },
+      ],
+      providerID: 'hcloud://7',
+    });
+    expect(node.metadata.annotations).toMatchObject({
+      'alpha.kubernetes.io/provided-node-ip': '192.0.2.1',
+    });
+    expect(node.metadata.labels).not.toHaveProperty(['node.kubernetes.io/instance-type']);
+    const first = nodeStatus(node, facts, cloudy, report, 't');
+    expect(first.addresses).toEqual(settings.addresses());
+    const clouds = [{ type: 'ExternalIP', address: '198.51.100.7' }];
+    const later = { ...node, status: { ...first, addresses: clouds } };
+    expect(nodeStatus(later, facts, cloudy, report, 't').addresses).toEqual(clouds);
+    expect(nodeStatus(later, facts, settings, report, 't').addresses).toEqual(first.addresses);
+  });
+
   it('keeps what others wrote', () => {
     const before = newNode(facts, settings);
     before.status = partOf<Node['status']>({

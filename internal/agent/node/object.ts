@@ -30,7 +30,9 @@ export interface NodeSettings {
   /** What the hard thresholds keep free is withheld too. */
   evictionHard: Thresholds;
   /** How often an unchanged status is written. */
-  statusReportMs?: number;
+  statusReportMs?: number | undefined;
+  externalCloud?: boolean;
+  providerId?: string | undefined;
 }
 
 /** What changes while the node runs. */
@@ -59,8 +61,23 @@ const wellKnown = (facts: NodeFacts, name: string): Record<string, string> => ({
   'kubernetes.io/os': 'linux',
 });
 
+/** A cloud controller manager takes it away when it has seen to the node. */
+const waitsForCloud: Taint = {
+  key: 'node.cloudprovider.kubernetes.io/uninitialized',
+  value: 'true',
+  effect: 'NoSchedule',
+};
+
+/** By these the cloud knows which of the machine's addresses are meant. */
+const providedIps = ({ addresses }: NodeSettings): Record<string, string> => ({
+  'alpha.kubernetes.io/provided-node-ip': addresses()
+    .flatMap((one) => (one.type === 'InternalIP' ? [one.address] : []))
+    .join(','),
+});
+
 /** The Node as it is registered. */
 export function newNode(facts: NodeFacts, settings: NodeSettings): Node {
+  const taints = [...settings.taints, ...(settings.externalCloud ? [waitsForCloud] : [])];
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -68,15 +85,20 @@ export function newNode(facts: NodeFacts, settings: NodeSettings): Node {
       name: settings.name,
       labels: {
         ...wellKnown(facts, settings.name),
-        'node.kubernetes.io/instance-type': 'skiff',
+        // A cloud says itself what the machine is.
+        ...(settings.externalCloud ? {} : { 'node.kubernetes.io/instance-type': 'skiff' }),
         ...settings.labels,
       },
       annotations: {
         'volumes.kubernetes.io/controller-managed-attach-detach': 'true',
+        ...(settings.externalCloud ? providedIps(settings) : {}),
         ...settings.annotations?.(),
       },
     },
-    spec: { ...(settings.taints.length ? { taints: settings.taints } : {}) },
+    spec: {
+      ...(taints.length ? { taints } : {}),
+      ...(settings.providerId ? { providerID: settings.providerId } : {}),
+    },
     status: {} as Node['status'],
   };
 }
@@ -179,7 +201,7 @@ export function nodeStatus(
       ...foreign(before.status.allocatable),
     },
     conditions: conditionsOf(before, report, nowIso),
-    addresses: settings.addresses(),
+    addresses: addressesOf(before, settings),
     daemonEndpoints: { kubeletEndpoint: { Port: settings.kubeletPort } },
     nodeInfo: {
       machineID: facts.machineId,
@@ -199,6 +221,12 @@ export function nodeStatus(
       .slice(0, mostImages),
     ...(report.runtimeHandlers.length ? { runtimeHandlers: report.runtimeHandlers } : {}),
   };
+}
+
+/** With a cloud ours are the first ones only: whatever it says of them afterwards stays. */
+function addressesOf({ status }: Node, settings: NodeSettings): NodeAddress[] {
+  const there = status?.addresses ?? [];
+  return settings.externalCloud && there.length > 0 ? there : settings.addresses();
 }
 
 function conditionsOf(before: Node, report: NodeReport, nowIso: string): NodeCondition[] {

@@ -93,6 +93,16 @@ export const kubeletArgs: ArgTable<KubeletSettings> = new Map<string, Arg<Kubele
       (s, labels) => void (s.nodeLabels = labels),
     ),
   ],
+  [
+    'cloud-provider',
+    takes(text, (s, name) => {
+      if (name !== 'external' && name !== '')
+        return `${JSON.stringify(name)} is not external: providers are no part of the kubelet`;
+      s.options.externalCloud = name === 'external';
+      return undefined;
+    }),
+  ],
+  ['provider-id', takes(text, (s, id) => void (s.options.providerId = id))],
   ['register-with-taints', takes(list, (s, taints) => void (s.nodeTaints = taints))],
   ['feature-gates', takes(pairs, () => 'feature gates are as Kubernetes 1.36 has them by default')],
   ['cluster-dns', { none: 'say --cluster-dns on the server' }],
@@ -129,7 +139,7 @@ export const kubeletArgs: ArgTable<KubeletSettings> = new Map<string, Arg<Kubele
     already,
     'anonymous-auth authentication-token-webhook authorization-mode client-ca-file ' +
       'rotate-certificates rotate-server-certificates make-iptables-util-chains register-node ' +
-      'cloud-provider container-runtime cgroups-per-qos enforce-node-allocatable ' +
+      'container-runtime cgroups-per-qos enforce-node-allocatable ' +
       'enable-controller-attach-detach hairpin-mode fail-cgroupv1 ' +
       'local-storage-capacity-isolation',
   ),
@@ -146,7 +156,7 @@ export const kubeletArgs: ArgTable<KubeletSettings> = new Map<string, Arg<Kubele
       'log-text-split-stream log-json-split-stream runtime-cgroups kubelet-cgroups ' +
       'system-cgroups cgroup-root kube-reserved-cgroup system-reserved-cgroup ' +
       'volume-plugin-dir network-plugin cni-conf-dir cni-bin-dir image-service-endpoint ' +
-      'image-credential-provider-config image-credential-provider-bin-dir provider-id ' +
+      'image-credential-provider-config image-credential-provider-bin-dir ' +
       'non-masquerade-cidr pod-cidr lock-file exit-on-lock-contention seccomp-profile-root',
   ),
   ...none<KubeletSettings>(
