@@ -40,7 +40,7 @@ spec:
       annotations: {checksum/start: {{ .Values.maxConnections | quote }}}
     spec:
       terminationGracePeriodSeconds: 20
-      securityContext: {runAsUser: 65534, runAsGroup: 65534, fsGroup: 65534, runAsNonRoot: true}
+      securityContext: {runAsUser: 65534, runAsGroup: 65534, fsGroup: 65534, fsGroupChangePolicy: OnRootMismatch}
       containers:
       - name: postgres
         image: {{ .Values.image }}
