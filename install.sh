@@ -19,6 +19,7 @@
 # INSTALL_SKIFF_SKIP_SIGNATURE true: go by the sums alone
 # INSTALL_SKIFF_SKIP_DOWNLOAD true (or binary): use the executable in BIN_DIR as it is
 # INSTALL_SKIFF_SKIP_BUILD    true: use dist/skiff, or the file named by INSTALL_SKIFF_BINARY, as it is
+# INSTALL_SKIFF_AIRGAP        a bundle of "skiff airgap build" (default: skiff-airgap-ARCH.tar.zst beside this script, if it is there)
 # INSTALL_SKIFF_SKIP_PACKAGES true: install nothing from the distribution
 # INSTALL_SKIFF_SKIP_ENABLE   true: do not start at boot
 # INSTALL_SKIFF_SKIP_START    true: do not start now
@@ -58,7 +59,7 @@ from_k3s() {
 known_variables() {
   for name in $(env | sed -n 's/^\(INSTALL_SKIFF_[A-Z0-9_]*\)=.*/\1/p'); do
     case ${name#INSTALL_SKIFF_} in
-      EXEC | NAME | TYPE | BIN_DIR | BIN_DIR_READ_ONLY | SYSTEMD_DIR | SYMLINK | MIRROR | CHANNEL | CHANNEL_URL | VERSION | PUBLIC_KEY | SKIP_SIGNATURE | SKIP_DOWNLOAD | SKIP_BUILD | BINARY | SKIP_PACKAGES | SKIP_ENABLE | SKIP_START | FORCE_RESTART | WAIT_SECONDS) ;;
+      EXEC | NAME | TYPE | BIN_DIR | BIN_DIR_READ_ONLY | SYSTEMD_DIR | SYMLINK | MIRROR | CHANNEL | CHANNEL_URL | VERSION | PUBLIC_KEY | SKIP_SIGNATURE | SKIP_DOWNLOAD | AIRGAP | SKIP_BUILD | BINARY | SKIP_PACKAGES | SKIP_ENABLE | SKIP_START | FORCE_RESTART | WAIT_SECONDS) ;;
       *) say "$name has no effect here" ;;
     esac
   done
@@ -111,7 +112,8 @@ one_line() {
 check() {
   [ "$(id -u)" = 0 ] || fatal "run this as root: $([ -n "$here" ] && echo "sudo $0" || echo "curl ... | sudo sh -")"
   case $(uname -s)-$(uname -m) in
-    Linux-x86_64 | Linux-aarch64) ;;
+    Linux-x86_64) suffix=amd64 ;;
+    Linux-aarch64) suffix=arm64 ;;
     *) fatal "there is no skiff for $(uname -s) on $(uname -m): Linux on x86_64 or arm64 is needed" ;;
   esac
   can_run
@@ -266,7 +268,6 @@ release_sums() {
 
 # The executable of a release, in a folder that programs may be started from.
 download() {
-  case $(uname -m) in x86_64) suffix=amd64 ;; *) suffix=arm64 ;; esac
   release_sums
   want=$(listed "skiff-$suffix")
   [ -n "$want" ] || fatal "the release has no skiff-$suffix"
@@ -390,13 +391,33 @@ install_packages() {
   }
 }
 
+# What a machine without a network lacks comes from a bundle; what it has itself is preferred.
+airgap() {
+  bundle=${INSTALL_SKIFF_AIRGAP:-}
+  if [ -z "$bundle" ] && [ -n "$here" ] && [ -f "$here/skiff-airgap-$suffix.tar.zst" ]; then bundle=$here/skiff-airgap-$suffix.tar.zst; fi
+  PATH=$PATH:$data_dir/airgap/bin
+  [ -n "$bundle" ] || return 0
+  [ -f "$bundle" ] || fatal "$bundle is not there"
+  of=$(stat -c '%n %s %Y' "$bundle")
+  [ "$of" != "$(cat "$data_dir/airgap.from" 2>/dev/null)" ] || [ ! -d "$data_dir/airgap" ] || return 0
+  # A bundle of the release itself is among its sums; one that was made elsewhere is held to its own.
+  want=$([ ! -f "$work/sha256sums" ] || listed "${bundle##*/}")
+  [ -z "$want" ] || [ "$(sum_of "$bundle")" = "$want" ] || fatal "the checksum of ${bundle##*/} is wrong: nothing was changed"
+  build
+  say "unpacking ${bundle##*/}"
+  mkdir -p "$data_dir"
+  "$binary" airgap load "$bundle" --data-dir "$data_dir" >"$work/airgap.log" 2>&1 || { sed 's/^/[skiff] /' "$work/airgap.log" >&2; fatal "nothing was changed"; }
+  sed 's/^/[skiff] /' "$work/airgap.log"
+  echo "$of" >"$data_dir/airgap.from"
+}
+
 packages() {
   [ "${INSTALL_SKIFF_SKIP_PACKAGES:-}" = true ] && return
   missing=
   need() { command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing $2"; }
   need containerd containerd
   need runc runc
-  [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] || [ -x /usr/libexec/cni/ptp ] || missing="$missing containernetworking-plugins"
+  [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] || [ -x /usr/libexec/cni/ptp ] || [ -x "$data_dir/airgap/cni/ptp" ] || missing="$missing containernetworking-plugins"
   need nft nftables
   need conntrack conntrack
   need ip iproute2
@@ -806,6 +827,7 @@ main() {
   places
   choose_source
   can_build
+  airgap
   packages
   build
   environment

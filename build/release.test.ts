@@ -147,6 +147,8 @@ ${before}
 from_k3s
 known_variables
 begin
+check_suffix() { case $(uname -m) in x86_64) suffix=amd64 ;; *) suffix=arm64 ;; esac; }
+check_suffix
 source= bin_dir=${dir}/bin data_dir=${dir}/data ledger=${dir}/data/ledger
 choose_source
 [ $source = release ] || { echo "source $source"; exit 0; }

@@ -83,6 +83,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     clock,
     secret: (namespace, name) => references.secret(namespace, name),
     mirrorNames: (image) => runtime.mirrorNames(image),
+    restore: (name) => runtime.restoreImage(name),
     rename: async (from, to) => {
       await runOk(options.spawn, 'images.rename', [
         ...runtime.ctr,

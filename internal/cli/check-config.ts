@@ -1,7 +1,9 @@
+import { cniBinDirs } from '../agent/containerd/open-runtime.ts';
 import { ConfigError } from '../base/errors.ts';
 import { realDisk } from '../io/disk.ts';
 import { realHost } from '../io/host.ts';
 import { realSpawn } from '../io/spawn.ts';
+import { findAirgapPrograms } from '../supervisor/airgap/programs.ts';
 import { checkMachine } from './machine-checks.ts';
 import { agentConfig } from './node-config.ts';
 import { serverConfig } from './server-config.ts';
@@ -63,11 +65,21 @@ async function reversePaths(): Promise<Check> {
 }
 
 async function checkNeeds(): Promise<void> {
+  const dataDir = process.env['SKIFF_DATA_DIR'] ?? '/var/lib/skiff';
+  findAirgapPrograms(dataDir);
   if (!realHost.isRoot())
     process.stdout.write('note    only root can see all of this: sudo skiff check-config\n');
 
   const program = async (name: string, packaged: string): Promise<Check> => {
-    const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+    const folders = [
+      '/usr/local/sbin',
+      '/usr/local/bin',
+      '/usr/sbin',
+      '/usr/bin',
+      '/sbin',
+      '/bin',
+      `${dataDir}/airgap/bin`,
+    ];
     const found = await Promise.all(
       folders.map((folder) => realDisk.stat('check', `${folder}/${name}`)),
     );
@@ -84,6 +96,17 @@ async function checkNeeds(): Promise<void> {
     fix,
     needed,
   });
+  const plugin = async (bundle: string): Promise<Check> => {
+    const found = await Promise.all(
+      [...cniBinDirs, bundle].map((dir) => realDisk.stat('check', `${dir}/ptp`)),
+    );
+    return {
+      what: 'CNI plug-in ptp',
+      ok: found.some(Boolean),
+      fix: 'install the package containernetworking-plugins',
+      needed: true,
+    };
+  };
   const cgroup2 = (await realDisk.stat('check', '/sys/fs/cgroup/cgroup.controllers')) !== undefined;
   const memory: Check = cgroup2
     ? {
@@ -107,11 +130,7 @@ async function checkNeeds(): Promise<void> {
     await program('conntrack', 'conntrack'),
     await program('ip', 'iproute2'),
     await program('mount', 'mount'),
-    await path(
-      'CNI plug-in ptp',
-      '/usr/lib/cni/ptp',
-      'install the package containernetworking-plugins',
-    ),
+    await plugin(`${dataDir}/airgap/cni`),
     memory,
     realHost.isRoot()
       ? {

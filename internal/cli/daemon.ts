@@ -9,6 +9,7 @@ import { realSpawn } from '../io/spawn.ts';
 import { stayAlive } from '../io/stay-alive.ts';
 import type { AgentConfig, ServerConfig } from '../supervisor/config.ts';
 import { memoryLimitBytes } from '../io/memory-limit.ts';
+import { findAirgapPrograms } from '../supervisor/airgap/programs.ts';
 import { memoryNotice, restartWithLowMemory } from './low-memory.ts';
 import { checkAgentMachine, checkMachine } from './machine-checks.ts';
 import { agentConfig } from './node-config.ts';
@@ -42,6 +43,7 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
 }
 
 async function runServer(config: ServerConfig): Promise<void> {
+  findAirgapPrograms(config.dataDir);
   setUnpackDir(`${config.dataDir}/data`);
   await checkMachine(config, { disk: realDisk, host: realHost, spawn: realSpawn, warn });
   const notice = memoryNotice(memoryLimitBytes());
@@ -55,6 +57,7 @@ async function runServer(config: ServerConfig): Promise<void> {
 }
 
 async function runAgent(config: AgentConfig): Promise<void> {
+  findAirgapPrograms(config.dataDir);
   setUnpackDir(`${config.dataDir}/data`);
   await checkAgentMachine(config, { disk: realDisk, host: realHost, spawn: realSpawn, warn });
   const notice = memoryNotice(memoryLimitBytes());

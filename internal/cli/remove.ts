@@ -7,6 +7,7 @@ import { realSpawn } from '../io/spawn.ts';
 import { ConfigError } from '../base/errors.ts';
 import { killAll, type Machine } from '../supervisor/killall.ts';
 import { ledgerPath, readLedger } from '../supervisor/ledger.ts';
+import { findAirgapPrograms } from '../supervisor/airgap/programs.ts';
 import { remains, uninstall } from '../supervisor/uninstall.ts';
 
 const configDir = '/etc/skiff';
@@ -25,6 +26,7 @@ function machine(): Machine {
 }
 
 export async function runKillall(options: { dataDir: string; runDir: string }): Promise<void> {
+  findAirgapPrograms(options.dataDir);
   const { server, pods } = await killAll(machine(), {
     dataDir: options.dataDir,
     runDir: options.runDir,
@@ -41,6 +43,7 @@ export async function runUninstall(options: {
   runDir: string;
   verify?: boolean;
 }): Promise<void> {
+  findAirgapPrograms(options.dataDir);
   const places = { dataDir: options.dataDir, runDir: options.runDir, configDir, netnsDir };
   const doors = machine();
   const entries = await readLedger(doors.disk, ledgerPath(options.dataDir));

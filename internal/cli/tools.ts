@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { replaceProcess } from '../io/exec.ts';
+import { findAirgapPrograms } from '../supervisor/airgap/programs.ts';
 import { findTool } from '../supervisor/find-tool.ts';
 
 /**
@@ -8,6 +9,7 @@ import { findTool } from '../supervisor/find-tool.ts';
  */
 export async function runTool(name: string, words: string[]): Promise<void> {
   const dataDir = process.env['SKIFF_DATA_DIR'] ?? '/var/lib/skiff';
+  findAirgapPrograms(dataDir);
   const path = await findTool(name, {
     folders: [join(dataDir, 'bin'), ...(process.env['PATH'] ?? '').split(':').filter(Boolean)],
   });

@@ -1,6 +1,13 @@
 import { constants, createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createGunzip, createGzip, createZstdDecompress } from 'node:zlib';
+import { spawn, type ChildProcess } from 'node:child_process';
+import {
+  createGunzip,
+  createGzip,
+  createZstdCompress,
+  createZstdDecompress,
+  constants as zlib,
+} from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import { unpackBzip2 } from '../base/bzip2.ts';
@@ -44,6 +51,50 @@ export async function packFile(op: string, from: string, to: string, mode: numbe
       cause,
     });
   }
+}
+
+const zstdLevel = 12;
+
+/** Packs a folder into one archive, tar and zstd. `tar` is the program with its options. */
+export async function packFolder(
+  op: string,
+  { tar, from, to }: { tar: string[]; from: string; to: string },
+): Promise<void> {
+  const child = spawn(tar[0] ?? '', [...tar.slice(1), '-cf', '-', from], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = endOf(op, child);
+  const target = await open(to, 'w', 0o644);
+  const packer = createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel } });
+  await Promise.all([pipeline(child.stdout!, packer, target.createWriteStream()), ended]);
+}
+
+/** Unpacks an archive, packed or not, into a folder. Links in it are made, never followed. */
+export async function unpackArchive(
+  op: string,
+  { file, into }: { file: string; into: string },
+): Promise<void> {
+  const child = spawn('tar', ['-x', '--no-same-owner', '-C', into, '-f', '-'], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  const ended = endOf(op, child);
+  const fed = feedUnpacked(op, file, child.stdin!);
+  // What tar says is more than that its input was closed.
+  const [end, feed] = await Promise.allSettled([ended, fed]);
+  if (end.status === 'rejected') throw end.reason;
+  if (feed.status === 'rejected') throw feed.reason;
+}
+
+function endOf(op: string, child: ChildProcess): Promise<void> {
+  let err = '';
+  child.stderr?.on('data', (piece: Buffer) => (err += piece.toString().slice(0, 2000)));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new IoError(`${op}: tar: ${err.trim().slice(-500)}`, { op, code: 'EXIT' }));
+    });
+  });
 }
 
 async function firstBytes(path: string): Promise<string> {

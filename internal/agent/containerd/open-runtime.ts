@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { connectRuntime, type Runtime } from '../cri/client.ts';
 import { ImageImporter } from '../images/import-images.ts';
@@ -32,13 +33,15 @@ export interface OpenedRuntime extends Runtime {
   /** The connection stands again: resolves when it is settled. */
   found(): Promise<void>;
   leave(): void;
+  /** Imports the archive again that an image came from; false when it came from none. */
+  restoreImage(name: string): Promise<boolean>;
 }
 
 /** As for the images of pods. */
 const listedPullTimeoutMs = 3_600_000;
 
 /** Where packages put CNI plug-ins: Debian, then upstream's own place, then Alpine and Arch. */
-const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
+export const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 
 /**
  * The runtime that pods will run in: ours, or one that was named. Its pause image and the archives
@@ -126,6 +129,7 @@ export async function openRuntime(
     mirrorNames: (image) =>
       options.runtimeEndpoint === undefined ? rewrittenNames(registries, image) : [],
     pinned: () => importer.names().add(options.pauseImage),
+    restoreImage: (name) => importer.restore(name),
     lost: () => {
       settling.undo();
       supervised.check();
@@ -150,7 +154,7 @@ async function supervise(
   const { disk } = options;
   let cniBinDir = options.cniBinDir ?? cniBinDirs[0]!;
   if (!options.cniBinDir)
-    for (const dir of cniBinDirs.toReversed())
+    for (const dir of [...cniBinDirs, `${dirname(options.agentDir)}/airgap/cni`].toReversed())
       if (await disk.stat('cni.bin', `${dir}/ptp`)) cniBinDir = dir;
   return superviseContainerd({
     ...options,

@@ -56,6 +56,8 @@ export interface ImagePullerOptions {
   secret(namespace: string, name: string): Promise<Secret>;
   /** Repositories of mirrors that have this image under another name, to be asked first. */
   mirrorNames?(image: ImageName): string[];
+  /** Brings an image back that an archive of this node holds; false when none does. */
+  restore?(name: string): Promise<boolean>;
   /** Gives what the runtime holds as `from` the name `to` instead. */
   rename?(from: string, to: string): Promise<void>;
 }
@@ -83,7 +85,7 @@ export class ImagePuller {
 
   async ensure(input: EnsureInput): Promise<EnsuredImage> {
     const image = this.#named(input);
-    const present = input.policy === 'Always' ? undefined : await this.#inspect(input, image);
+    const present = await this.#present(input, image);
     if (present) {
       this.#events.normal(
         input.about,
@@ -99,6 +101,17 @@ export class ImagePuller {
       throw new ImageError('ErrImageNeverPull', message);
     }
     return this.#pull(input, image);
+  }
+
+  /** The image, if it need not be pulled; one that was removed comes back from its archive. */
+  async #present(input: EnsureInput, image: string): Promise<Image | undefined> {
+    if (input.policy === 'Always') return undefined;
+    const there = await this.#inspect(input, image);
+    if (there) return there;
+    const { registry, repository } = parseImageName(image);
+    const whole = `${registry}/${repository}${suffixOf(parseImageName(image))}`;
+    const restored = await this.#options.restore?.(whole).catch(() => false);
+    return restored === true ? await this.#inspect(input, image) : undefined;
   }
 
   /** The pod is gone: its failures count no more. */

@@ -142,3 +142,20 @@ test('an archive that had no room comes in when there is; the node hears it once
   expect(failed).toHaveLength(2);
   small.stop();
 });
+
+test('an image that somebody removed comes back from its archive, and no other', async () => {
+  await realDisk.makeDir('test', join(dir, 'images'));
+  await writeFile(join(dir, 'images/one.tar'), 'one');
+  await importer.start();
+  const fed = async (): Promise<number> =>
+    (await realDisk.list('test', dir)).filter((name) => name.startsWith('fed.')).length;
+  expect(await fed()).toBe(1);
+  expect(await importer.restore('example.org/other:1')).toBe(false);
+  expect(await fed()).toBe(1);
+  // The runtime says that it is not there, before and after: it was imported again all the same.
+  expect(await importer.restore('example.org/one:1')).toBe(false);
+  expect(await fed()).toBe(2);
+  pulled = ['example.org/one:1'];
+  expect(await importer.restore('example.org/one:1')).toBe(true);
+  expect(await fed()).toBe(2);
+});

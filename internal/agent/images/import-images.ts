@@ -104,6 +104,16 @@ export class ImageImporter {
     void this.#pullListed();
   }
 
+  /**
+   * Somebody removed an image that came from an archive: brings it back. False when it came from
+   * none, or the archive is gone.
+   */
+  async restore(name: string): Promise<boolean> {
+    if (!Object.values(this.#index).some(({ names }) => names.includes(name))) return false;
+    await this.#scan();
+    return await this.#options.isThere(name);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#unwatch?.();
