@@ -82,8 +82,12 @@ export async function unpackArchive(
   // What tar says is more than that its input was closed.
   const [end, feed] = await Promise.allSettled([ended, fed]);
   if (end.status === 'rejected') throw end.reason;
-  if (feed.status === 'rejected') throw feed.reason;
+  // It may end at the mark of the archive's end, before the last zeros behind it.
+  if (feed.status === 'rejected' && !endedFirst.has((feed.reason as IoError).code))
+    throw feed.reason;
 }
+
+const endedFirst = new Set(['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 function endOf(op: string, child: ChildProcess): Promise<void> {
   let err = '';
