@@ -526,6 +526,8 @@ executables() {
   else place "$binary" "$bin_dir/skiff"; fi
   # Noted now: once the server runs, the notes are its own.
   record file "$bin_dir/.skiff-last-good"
+  record file "$bin_dir/.skiff-last-good.new"
+  record file "$bin_dir/skiff.new"
   place_helm
   for tool in kubectl helm crictl ctr; do
     [ "${INSTALL_SKIFF_SYMLINK:-}" = skip ] && continue
@@ -630,6 +632,33 @@ load_environment() {
 END
 }
 
+# Before each start: an executable on trial ("skiff upgrade") that has had its chances is taken back. It cannot do this itself: it may
+# not start. Whenever the power goes, one of the two is there, whole.
+guard_script() {
+  cat > "$tmp" <<END
+#!/bin/sh
+# Run before each start of skiff: takes back an upgrade that did not prove itself. Then it becomes the command that is given, if any.
+t=$data_dir/upgrade
+guard() {
+  [ -f "\$t/trial" ] || return 0
+  tried=\$(cat "\$t/attempts" 2>/dev/null || echo 0)
+  case \$tried in '' | *[!0-9]*) tried=0 ;; esac
+  if [ "\$tried" -lt 3 ]; then
+    echo \$((tried + 1)) >"\$t/attempts.new" && mv -f "\$t/attempts.new" "\$t/attempts"
+    return
+  fi
+  if [ -x $bin_dir/.skiff-last-good ] && [ ! $bin_dir/.skiff-last-good -ef $bin_dir/skiff ]; then
+    ln -f $bin_dir/.skiff-last-good $bin_dir/skiff.new && mv -f $bin_dir/skiff.new $bin_dir/skiff && sync
+  fi
+  mv -f "\$t/trial" "\$t/returned"
+  rm -f "\$t/attempts"
+}
+guard
+[ \$# = 0 ] || exec "\$@"
+END
+  place "$tmp" "$data_dir/skiff-guard.sh"
+}
+
 systemd_unit() {
   dir=${INSTALL_SKIFF_SYSTEMD_DIR:-/etc/systemd/system}
   cat > "$tmp" <<END
@@ -652,6 +681,7 @@ TimeoutStartSec=0
 TimeoutStopSec=5min
 Restart=always
 RestartSec=5s
+ExecStartPre=-/bin/sh $data_dir/skiff-guard.sh
 ExecStart=$bin_dir/skiff $command $unit_args
 
 [Install]
@@ -669,8 +699,8 @@ openrc_unit() {
 #!/sbin/openrc-run
 supervisor=supervise-daemon
 name=$service
-command=$bin_dir/skiff
-command_args="$command $(printf '%s' "$plain" | sed 's/[\\"$`]/\\&/g')"
+command=$data_dir/skiff-guard.sh
+command_args="$bin_dir/skiff $command $(printf '%s' "$plain" | sed 's/[\\"$`]/\\&/g')"
 output_log=$log_file
 error_log=$log_file
 respawn_delay=5
@@ -704,9 +734,19 @@ mkdir -p $run_dir
 echo \$\$ > $run_dir/supervise.pid
 trap 'trap - TERM; [ -n "\${child:-}" ] && kill -TERM \$child && wait \$child; rm -f $run_dir/supervise.pid; exit 0' TERM INT
 while :; do
+  /bin/sh $data_dir/skiff-guard.sh || true
   $bin_dir/skiff $command $plain &
   child=\$!
+  # One on trial that hangs cannot give up by itself.
+  dog=
+  if [ -f $data_dir/upgrade/trial ]; then
+    (sleep \$((\$(cat $data_dir/upgrade/seconds) + 30)); [ ! -f $data_dir/upgrade/trial ] || { echo 99 >$data_dir/upgrade/attempts; kill -KILL \$child; }) &
+    dog=\$!
+  fi
   wait \$child || true
+  [ -z "\$dog" ] || kill \$dog 2>/dev/null || true
+  # An upgrade is not kept waiting.
+  [ ! -f $data_dir/upgrade/trial ] || continue
   sleep 1 & child=\$!
   wait \$child || true
 done
@@ -768,6 +808,7 @@ put_back() {
   [ -f "$good/${unit##*/}" ] && [ -x "$bin_dir/.skiff-last-good" ] || return 1
   [ "$changed" = yes ] || return 1
   say "putting back what worked before, and starting it"
+  rm -rf "$data_dir/upgrade"
   for file in "$conf_dir/$service.env" "$conf_dir/install.args" "$conf_dir/install.command" "$unit"; do
     [ ! -f "$good/${file##*/}" ] || { cp -p "$good/${file##*/}" "$file.new" && mv "$file.new" "$file"; }
   done
@@ -834,6 +875,7 @@ main() {
   approve
   executables
   place_environment
+  guard_script
   case $init in systemd) systemd_unit ;; openrc) openrc_unit ;; none) supervisor_script ;; esac
   start
   finish

@@ -1,5 +1,7 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { ConfigError } from '../base/errors.ts';
 import type { BuildArguments } from './airgap.ts';
+import type { UpgradeArguments } from './upgrade.ts';
 
 const dataDir = [
   '-d, --data-dir <dir>',
@@ -9,6 +11,24 @@ const dataDir = [
 
 /** Commands of a machine's life: what it is given before it has a network. */
 export function upkeepCommands(skiff: Command): void {
+  skiff
+    .command('upgrade')
+    .description(
+      'Put another executable in the place of this one, on trial: the old one and its store come ' +
+        'back when the node is not Ready in time, or a pod does not run on',
+    )
+    .argument('[file]', 'The new executable')
+    .option(...dataDir)
+    .option('--program <file>', 'The executable of the service', '/usr/local/bin/skiff')
+    .option('--timeout <seconds>', 'How long it may take to prove itself', '180')
+    .addOption(new Option('--prepare').hideHelp())
+    .addOption(new Option('--wait').hideHelp())
+    .action(async (file: string | undefined, options: UpgradeArguments & { wait?: boolean }) => {
+      const { upgrade, waitForUpgrade } = await import('./upgrade.ts');
+      if (options.wait === true) return await waitForUpgrade(options);
+      if (file === undefined) throw new ConfigError('which file?', { op: 'upgrade' });
+      await upgrade(file, options);
+    });
   const airgap = skiff.command('airgap').description('Bundles for machines without a network');
   airgap
     .command('build')

@@ -173,3 +173,13 @@ export async function unpackDir(): Promise<string> {
     });
   return dir;
 }
+
+/** Removes what other versions have unpacked; what is loaded stays with those who have it. */
+export async function pruneUnpacked(): Promise<void> {
+  if (!embedded) return;
+  const own = new Set(Object.values(readManifest().assets).map(({ hash }) => hash));
+  const dir = await unpackDir();
+  for (const name of await fs.readdir(dir).catch(() => []))
+    if (/^[0-9a-f]{16}$/.test(name) && !own.has(name))
+      await fs.rm(join(dir, name), { recursive: true, force: true });
+}

@@ -146,7 +146,8 @@ async function engineOf(path: string): Promise<'file' | 'etcd' | undefined> {
   }
 }
 
-async function restoreFile(
+/** Puts a snapshot of the file in the place of the store. */
+export async function restoreFile(
   config: ServerConfig,
   doors: Doors,
   snapshot: string,

@@ -45,6 +45,8 @@ import { staticFiles } from './static-files.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { advertised, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
+import type { Judge } from './upgrade/judge.ts';
+import { storeOfUpgrade, upgradeOnStart } from './upgrade/on-start.ts';
 import { Tunnels } from './tunnels.ts';
 import { whenWritable } from './when-writable.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
@@ -68,6 +70,7 @@ export async function startServer(
   const machine = await takeMachine(config, doors, { node: !config.disableAgent });
   await disk.makeDir('data', join(config.dataDir, 'server'), 0o700);
   const { pidFile, facts } = machine;
+  const judge = await upgradeOnStart({ config, doors, ...storeOfUpgrade(config, doors) });
   // Servers that share a datastore share authorities too, and learn them there.
   const shared = await isShared(config, doors);
   const passwords = await joinPasswords(config, doors, {
@@ -82,6 +85,7 @@ export async function startServer(
   const parts: Part[] = [
     { name: 'store', stop: () => datastore.close() },
     { name: 'kernel events', stop: () => kernel.stop() },
+    ...(judge ? [judge] : []),
   ];
   stopOnSignal(doors, parts, pidFile);
   try {
@@ -97,6 +101,7 @@ export async function startServer(
       own,
       since,
       kernel,
+      judge,
     });
   } catch (error) {
     await stopParts(doors, parts, pidFile);
@@ -122,6 +127,7 @@ interface Starting extends Omit<Beside, 'api' | 'identity'> {
   shared: boolean;
   since(): number;
   lastMs: number;
+  judge: Judge | undefined;
 }
 
 async function startParts({
@@ -223,6 +229,7 @@ async function startParts({
   log.info('server ready', { ms: since() });
   standing.ready = true;
   await notifyReady(doors);
+  o.judge?.started({ client: supervisor, nodeName: facts.name, hasNode: !config.disableAgent });
   return {
     api,
     stop: async () => {

@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { ConfigError } from '../../base/errors.ts';
+import type { Disk } from '../../io/disk.ts';
+
+const op = 'upgrade';
+
+/** A container that ran before an upgrade, and has to run after it. */
+export interface Before {
+  namespace: string;
+  pod: string;
+  uid: string;
+  /** Name and id of each container that ran. */
+  containers: Record<string, string>;
+}
+
+/** An executable that was put in the place of another and has to prove itself. */
+export interface Trial {
+  format: 1;
+  /** Where the executable lies, and what lies there now. */
+  program: string;
+  sha256: string;
+  /** As "skiff version" says it. */
+  from: string;
+  to: string;
+  /** Of the store, before. */
+  snapshot?: string;
+  waitSeconds: number;
+  before: Before[];
+}
+
+/** How a trial ended. */
+export interface Outcome {
+  result: 'good' | 'returned';
+  from: string;
+  to: string;
+  why: string;
+}
+
+const folder = (dataDir: string): string => join(dataDir, 'upgrade');
+/** Read by the guard of install.sh, too: that there is a trial, and how often it was started. */
+const trialFile = (dataDir: string): string => join(folder(dataDir), 'trial');
+const attemptsFile = (dataDir: string): string => join(folder(dataDir), 'attempts');
+const secondsFile = (dataDir: string): string => join(folder(dataDir), 'seconds');
+/** What the guard makes of a trial that has had its chances. */
+const returnedFile = (dataDir: string): string => join(folder(dataDir), 'returned');
+const whyFile = (dataDir: string): string => join(folder(dataDir), 'why');
+const outcomeFile = (dataDir: string): string => join(folder(dataDir), 'outcome');
+/** More than the guard grants. */
+const noMoreChances = '99\n';
+
+const durable = { mode: 0o600, durable: true };
+
+/** Notes a trial, safely, before the executable is replaced. */
+export async function beginTrial(disk: Disk, dataDir: string, trial: Trial): Promise<void> {
+  await disk.makeDir(op, folder(dataDir), 0o700);
+  for (const old of [attemptsFile, returnedFile, whyFile, outcomeFile])
+    await disk.remove(op, old(dataDir));
+  await disk.writeAtomic(op, secondsFile(dataDir), `${trial.waitSeconds}\n`, durable);
+  await disk.writeAtomic(op, trialFile(dataDir), JSON.stringify(trial), durable);
+}
+
+export async function readTrial(disk: Disk, dataDir: string): Promise<Trial | undefined> {
+  return await read(disk, trialFile(dataDir));
+}
+
+/** A trial that was taken back, and nobody has said so yet. */
+export async function readReturned(disk: Disk, dataDir: string): Promise<Trial | undefined> {
+  return await read(disk, returnedFile(dataDir));
+}
+
+async function read(disk: Disk, path: string): Promise<Trial | undefined> {
+  const text = (await disk.readIfThere(op, path))?.toString();
+  if (text === undefined) return undefined;
+  try {
+    const trial = JSON.parse(text) as Trial;
+    if (trial.format === 1 && typeof trial.program === 'string') return trial;
+  } catch {
+    // Said below.
+  }
+  throw new ConfigError(`${path} is damaged`, {
+    op,
+    hint: 'remove it: no upgrade is on trial then',
+  });
+}
+
+/** The executable on trial has failed: the next start is the old one's. */
+export async function rejectTrial(disk: Disk, dataDir: string, why: string): Promise<void> {
+  await disk.writeAtomic(op, whyFile(dataDir), why, durable);
+  await disk.writeAtomic(op, attemptsFile(dataDir), noMoreChances, durable);
+}
+
+/** Ends a trial, good or taken back; nothing is on trial when it resolves. */
+export async function endTrial(
+  disk: Disk,
+  dataDir: string,
+  trial: Trial,
+  result: Outcome['result'],
+): Promise<Outcome> {
+  const said = (await disk.readIfThere(op, whyFile(dataDir)))?.toString();
+  const { from, to } = trial;
+  const why = result === 'good' ? '' : (said ?? 'it did not start, or the machine lost its power');
+  const outcome: Outcome = { result, from, to, why };
+  await disk.writeAtomic(op, outcomeFile(dataDir), JSON.stringify(outcome), durable);
+  for (const file of [trialFile, returnedFile, attemptsFile, secondsFile, whyFile])
+    await disk.remove(op, file(dataDir));
+  return outcome;
+}
+
+export async function readOutcome(disk: Disk, dataDir: string): Promise<Outcome | undefined> {
+  const text = await disk.readIfThere(op, outcomeFile(dataDir));
+  return text === undefined ? undefined : (JSON.parse(text.toString()) as Outcome);
+}
