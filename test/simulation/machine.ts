@@ -162,6 +162,7 @@ export class NodeMachine {
       pinned: () => new Set(),
       mirrorNames: () => [],
       health: partOf<OpenedRuntime['health']>({ down: undefined, check: () => undefined }),
+      restoreImage: () => Promise.resolve(false),
       settled: true,
       lost: () => undefined,
       found: () => Promise.resolve(),

@@ -46,3 +46,13 @@ export function withDefaultTag(text: string): string {
   const last = text.slice(text.lastIndexOf('/') + 1);
   return tag === 'latest' && !last.includes(':') && !last.includes('@') ? `${text}:latest` : text;
 }
+
+/** How a name ends: a digest says all, a tag goes without. */
+export const suffixOf = (name: ImageName): string =>
+  name.digest ? `@${name.digest}` : `:${name.tag}`;
+
+/** The name with registry and tag or digest, as the runtime keeps it. */
+export function wholeName(text: string): string {
+  const name = parseImageName(text);
+  return `${name.registry}/${name.repository}${suffixOf(name)}`;
+}

@@ -8,7 +8,13 @@ import type { ImageUser } from '../config/security.ts';
 import type { CriClient } from '../cri/client.ts';
 import { BackOff, goDuration } from '../pods/back-off.ts';
 import { credentialsFor } from './docker-config.ts';
-import { parseImageName, withDefaultTag, type ImageName } from './image-name.ts';
+import {
+  parseImageName,
+  suffixOf,
+  wholeName,
+  withDefaultTag,
+  type ImageName,
+} from './image-name.ts';
 
 /** Why an image is not there: the reason of status.state.waiting. */
 export class ImageError extends Error {
@@ -108,9 +114,7 @@ export class ImagePuller {
     if (input.policy === 'Always') return undefined;
     const there = await this.#inspect(input, image);
     if (there) return there;
-    const { registry, repository } = parseImageName(image);
-    const whole = `${registry}/${repository}${suffixOf(parseImageName(image))}`;
-    const restored = await this.#options.restore?.(whole).catch(() => false);
+    const restored = await this.#options.restore?.(wholeName(image)).catch(() => false);
     return restored === true ? await this.#inspect(input, image) : undefined;
   }
 
@@ -293,8 +297,6 @@ export class ImagePuller {
 }
 
 /** A digest says all; a tag beside it is for people. */
-const suffixOf = (name: ImageName): string => (name.digest ? `@${name.digest}` : `:${name.tag}`);
-
 function ensured(image: Image): EnsuredImage {
   return {
     ref: image.id,

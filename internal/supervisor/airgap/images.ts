@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError, messageOf } from '../../base/errors.ts';
-import { parseImageName, withDefaultTag } from '../../agent/images/image-name.ts';
+import { wholeName } from '../../agent/images/image-name.ts';
 import type { Disk } from '../../io/disk.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
 import type { Arch } from './contents.ts';
@@ -21,9 +21,7 @@ export function imageNames(text: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       try {
-        const name = withDefaultTag(line);
-        const { registry, repository } = parseImageName(name);
-        return `${registry}/${repository}${name.slice(name.search(/[:@][^:@/]*(@.*)?$/))}`;
+        return wholeName(line);
       } catch (cause) {
         throw new ConfigError(`--images: ${messageOf(cause)}`, { op, cause });
       }
