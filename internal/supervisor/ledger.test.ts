@@ -114,6 +114,34 @@ const quiet: Spawn = {
   },
 };
 
+test('what is left is told by programs that go with the folder', async () => {
+  const places = {
+    dataDir: join(dir, 'data'),
+    runDir: join(dir, 'run'),
+    configDir: join(dir, 'etc'),
+    netnsDir: join(dir, 'netns'),
+  };
+  const bundled = join(places.dataDir, 'airgap/bin');
+  await mkdir(bundled, { recursive: true });
+  const ledger = await Ledger.open(realDisk, ledgerPath(places.dataDir));
+  await ledger.record('address', 'lo 192.0.2.10/32');
+  await ledger.record('link', 'held');
+  await ledger.record('link', 'gone');
+  const spawn: Spawn = {
+    ...quiet,
+    run: async (op, command) => {
+      await readdir(bundled);
+      const done = await quiet.run(op, command);
+      return { ...done, code: command.join(' ') === 'ip link show gone' ? 1 : done.code };
+    },
+  };
+  const machine = { disk: realDisk, spawn, processes: noProcesses, clock: realClock };
+  expect(await uninstall({ ...machine, log: silentLog }, places)).toEqual({
+    left: ['link held'],
+    kept: [],
+  });
+});
+
 /** A disk on which these paths are mount points. */
 const withMounts = (points: string[]): Disk => ({
   ...realDisk,

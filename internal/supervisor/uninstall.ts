@@ -58,12 +58,15 @@ export async function uninstall(machine: Machine, places: Installation): Promise
     }
   }
   await unmountOwn(machine, places);
+  // Asked before the folders go: the programs that tell may have come with an air-gap bundle.
+  const inKernel = await leftOf(machine, own.filter(isInKernel), places);
   for (const path of paths) kept.push(...(await removeTree(machine.disk, path)));
   if (!paths.includes(places.configDir))
     await machine.spawn
       .run('uninstall', ['rmdir', '--ignore-fail-on-non-empty', places.configDir])
       .catch(() => undefined);
-  return { left: await remaining(machine, own, places, paths), kept };
+  const others = own.filter((entry) => !isInKernel(entry));
+  return { left: [...inKernel, ...(await remaining(machine, others, places, paths))], kept };
 }
 
 /** Whatever is still there: an empty list is a clean machine. */
@@ -77,15 +80,27 @@ export async function remains(machine: Machine, places: Installation): Promise<s
   );
 }
 
+const isInKernel = ({ kind }: Entry): boolean =>
+  kind === 'nft-table' || kind === 'link' || kind === 'address' || kind === 'route';
+
+async function leftOf(
+  machine: Machine,
+  entries: readonly Entry[],
+  places: Installation,
+): Promise<string[]> {
+  const left: string[] = [];
+  for (const entry of entries)
+    if (await present(machine, entry, places)) left.push(`${entry.kind} ${entry.name}`);
+  return left;
+}
+
 async function remaining(
   machine: Machine,
   entries: readonly Entry[],
   places: Installation,
   paths: readonly string[],
 ): Promise<string[]> {
-  const left: string[] = [];
-  for (const entry of entries)
-    if (await present(machine, entry, places)) left.push(`${entry.kind} ${entry.name}`);
+  const left = await leftOf(machine, entries, places);
   const mounted = await mountPoints(machine.disk);
   for (const path of paths) {
     const foreign = mounted.some((point) => point === path || point.startsWith(`${path}/`));

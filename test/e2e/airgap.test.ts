@@ -48,8 +48,10 @@ async function withRegistry(work: (address: string) => Promise<void>): Promise<v
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // skopeo looks below the home folder.
+  mkdirSync(join(dir, '.config/containers'), { recursive: true });
   writeFileSync(
-    join(dir, 'registries.conf'),
+    join(dir, '.config/containers/registries.conf'),
     `[[registry]]\nlocation = "${address}"\ninsecure = true\n`,
   );
   await work(address).finally(() => server.close());
@@ -60,9 +62,9 @@ beforeAll(async () => {
   await withRegistry(async (address) => {
     image = `${address}/team/busybox:test`;
     writeFileSync(join(dir, 'list'), `# what the factory runs\n${image}\n`);
-    process.env['CONTAINERS_REGISTRIES_CONF'] = join(dir, 'registries.conf');
     const words = ['airgap', 'build', '--images', join(dir, 'list'), '--output', bundle];
-    const built = await runBeside([skiff, ...words], { timeoutMs: 600_000 });
+    const home = ['env', `HOME=${dir}`];
+    const built = await runBeside([...home, skiff, ...words], { timeoutMs: 600_000 });
     expect(built.stderr).toBe('');
     expect(built.stdout).toMatch(/packages of Debian.*, 1 images/);
   });
