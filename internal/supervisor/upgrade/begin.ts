@@ -3,7 +3,7 @@ import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import { sha256File } from '../../io/file-sum.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { beginTrial, type Before, type Trial } from './trial.ts';
+import { beginTrial, bootOf, type Before, type Trial } from './trial.ts';
 
 const op = 'upgrade';
 const answersWithinMs = 60_000;
@@ -99,6 +99,7 @@ export async function putOnTrial(options: Begin): Promise<Trial> {
     ...(snapshot !== undefined && { snapshot }),
     waitSeconds: options.waitSeconds,
     before: options.before,
+    boot: await bootOf(disk),
   };
   await beginTrial(disk, dataDir, trial);
   await runOk(spawn, op, ['mv', '-f', fresh, program]);

@@ -7,7 +7,7 @@ import { refs } from '../../client/refs.ts';
 import type { Doors } from '../doors.ts';
 import type { Part } from '../running.ts';
 import type { Before } from './trial.ts';
-import { endTrial, rejectTrial, type Trial } from './trial.ts';
+import { bootOf, endTrial, rejectTrial, type Trial } from './trial.ts';
 
 const op = 'upgrade';
 const looksEveryMs = 500;
@@ -58,8 +58,10 @@ export function startJudge({ trial, dataDir, doors, keep, end }: Judged): Judge 
     name: 'upgrade',
     started: (what) =>
       void (async () => {
+        const rebooted = trial.boot !== (await bootOf(disk));
+        const known = { ...what, before: trial.before, rebooted, sinceMs };
         while (!stopped) {
-          const fault = await faultOf({ ...what, before: trial.before, sinceMs }).catch(messageOf);
+          const fault = await faultOf(known).catch(messageOf);
           if (stopped) return;
           lacking = fault ?? lacking;
           if (fault !== undefined) goodSince = undefined;
@@ -83,12 +85,14 @@ async function faultOf({
   nodeName,
   hasNode,
   before,
+  rebooted,
   sinceMs,
 }: {
   client: Client;
   nodeName: string;
   hasNode: boolean;
   before: Before[];
+  rebooted: boolean;
   sinceMs: number;
 }): Promise<string | undefined> {
   if (!hasNode) return undefined;
@@ -106,14 +110,21 @@ async function faultOf({
         if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
         throw error;
       });
-    const fault = podFault(one, pod);
+    const fault = podFault(one, pod, { rebooted });
     if (fault !== undefined) return fault;
   }
   return undefined;
 }
 
-/** Why a pod is not what it was; undefined when it is, or when somebody wants it gone. */
-export function podFault(before: Before, pod: Pod | undefined): string | undefined {
+/**
+ * Why a pod is not what it was; undefined when it is, or when somebody wants it gone. No container
+ * outlives a reboot: what ran before it has to run again.
+ */
+export function podFault(
+  before: Before,
+  pod: Pod | undefined,
+  { rebooted }: { rebooted: boolean },
+): string | undefined {
   if (!pod || pod.metadata.uid !== before.uid || pod.metadata.deletionTimestamp !== undefined)
     return undefined;
   if (pod.status.phase === 'Succeeded') return undefined;
@@ -123,8 +134,11 @@ export function podFault(before: Before, pod: Pod | undefined): string | undefin
   ];
   for (const [name, id] of Object.entries(before.containers)) {
     const now = all.find((status) => status.name === name);
-    if (now?.state?.running === undefined || now.containerID !== id)
-      return `container ${name} of pod ${before.namespace}/${before.pod} does not run on`;
+    if (now?.state?.running === undefined || (now.containerID === id) === rebooted)
+      return (
+        `container ${name} of pod ${before.namespace}/${before.pod} does not run ` +
+        `${rebooted ? 'again' : 'on'}`
+      );
   }
   return undefined;
 }

@@ -26,6 +26,8 @@ export interface Trial {
   snapshot?: string;
   waitSeconds: number;
   before: Before[];
+  /** Of which run of the machine `before` tells (bootOf). */
+  boot: string;
 }
 
 /** How a trial ended. */
@@ -34,6 +36,19 @@ export interface Outcome {
   from: string;
   to: string;
   why: string;
+}
+
+/**
+ * This run of the machine. A container that passes for a machine has the kernel's name in common
+ * with others, but not the start of its first process (proc_pid_stat(5), field 22).
+ */
+export async function bootOf(disk: Disk): Promise<string> {
+  const read = async (path: string): Promise<string> =>
+    ((await disk.readIfThere(op, path))?.toString() ?? '').trim();
+  const stat = await read('/proc/1/stat');
+  // The name of the program may hold anything, and ends with the last bracket.
+  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return `${await read('/proc/sys/kernel/random/boot_id')} ${started}`;
 }
 
 const folder = (dataDir: string): string => join(dataDir, 'upgrade');

@@ -12,13 +12,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { realDisk } from '../../io/disk.ts';
+import { realDisk, type Disk } from '../../io/disk.ts';
 import { realSpawn } from '../../io/spawn.ts';
 import { partOf } from '../../base/testing/part-of.ts';
 import { checkSkew, lastGood, putOnTrial, versionOf, type Version } from './begin.ts';
 import { podFault, runningBefore } from './judge.ts';
 import {
   beginTrial,
+  bootOf,
   endTrial,
   readOutcome,
   readReturned,
@@ -157,6 +158,16 @@ describe('an executable on trial', () => {
   });
 });
 
+it('a run of the machine is known by the kernel and the first process', async () => {
+  const stat = '1 (a ) b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 9 9';
+  const disk = partOf<Disk>({
+    readIfThere: (_op, path) =>
+      Promise.resolve(Buffer.from(path === '/proc/1/stat' ? stat : 'k\n')),
+  });
+  expect(await bootOf(disk)).toBe('k 4711');
+  expect(await bootOf(realDisk)).toMatch(/^[0-9a-f-]{36} \d+$/);
+});
+
 describe('pods', () => {
   const pod = (id: string, more: object = {}): Pod =>
     partOf<Pod>({
@@ -173,17 +184,28 @@ describe('pods', () => {
   it('run on when every container is the one that it was', () => {
     const [before] = runningBefore([pod('containerd://1')]);
     expect(before?.containers).toEqual({ c: 'containerd://1' });
-    expect(podFault(before!, pod('containerd://1'))).toBeUndefined();
-    expect(podFault(before!, pod('containerd://2'))).toBe(
+    expect(podFault(before!, pod('containerd://1'), { rebooted: false })).toBeUndefined();
+    expect(podFault(before!, pod('containerd://2'), { rebooted: false })).toBe(
       'container c of pod default/web does not run on',
     );
-    expect(podFault(before!, pod('containerd://1', { containerStatuses: [] }))).toBeDefined();
+    const none = pod('containerd://1', { containerStatuses: [] });
+    expect(podFault(before!, none, { rebooted: false })).toBeDefined();
+  });
+
+  it('run again after a reboot, which no container outlives', () => {
+    const [before] = runningBefore([pod('containerd://1')]);
+    expect(podFault(before!, pod('containerd://2'), { rebooted: true })).toBeUndefined();
+    // What the store still says of before the reboot.
+    expect(podFault(before!, pod('containerd://1'), { rebooted: true })).toBe(
+      'container c of pod default/web does not run again',
+    );
   });
 
   it('that were deleted, or have done their work, prove nothing', () => {
     const [before] = runningBefore([pod('containerd://1')]);
-    expect(podFault(before!, undefined)).toBeUndefined();
-    expect(podFault(before!, pod('containerd://2', { phase: 'Succeeded' }))).toBeUndefined();
+    expect(podFault(before!, undefined, { rebooted: false })).toBeUndefined();
+    const done = pod('containerd://2', { phase: 'Succeeded' });
+    expect(podFault(before!, done, { rebooted: false })).toBeUndefined();
     expect(runningBefore([pod('', { containerStatuses: [] })])).toEqual([]);
   });
 });
