@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { silentLog } from '../io/log.ts';
 import { realProcesses } from '../io/processes.ts';
 import { realRandom } from '../io/random.ts';
 import { realSpawn } from '../io/spawn.ts';
+import { issueCert } from '../pki/certificate.ts';
 import { loadOrCreateEtcd, type EtcdIdentities } from '../pki/etcd-authority.ts';
 import { openEtcdStore } from './client/etcd-store.ts';
 import { startManagedEtcd, type ManagedEtcd } from './managed.ts';
@@ -63,6 +65,50 @@ async function start(
 }
 
 describe('a managed etcd', () => {
+  test('a client certificate that ended is followed by another, under an open store', async () => {
+    const identities = await loadOrCreateEtcd({
+      dir: join(dir, 'tls'),
+      names: [],
+      disk: realDisk,
+      clock: realClock,
+      random: realRandom,
+    });
+    const member = await start('one', identities);
+    const short = issueCert({
+      nowMs: realClock.now(),
+      random: realRandom,
+      ca: identities.serverCa,
+      cn: 'etcd-client',
+      usages: ['client'],
+      lifeMs: 2000,
+    });
+    const tls = clientTls({ ...identities, client: short });
+    const store = await openEtcdStore({
+      endpoints: [member.endpoint],
+      tls,
+      clock: realClock,
+      log: silentLog,
+    });
+    const put = (value: string): Promise<unknown> =>
+      store.put({ key: 'a', value: Buffer.from(value) });
+    await put('1');
+    const endsMs = Date.parse(new X509Certificate(short.cert).validTo);
+    await expect.poll(() => realClock.now() > endsMs, { timeout: 20_000 }).toBe(true);
+    // Only a new connection is asked for it.
+    const before = member.pid as number;
+    process.kill(before, 'SIGKILL');
+    await expect.poll(() => member.pid !== undefined && member.pid !== before).toBe(true);
+    const works = (value: string): Promise<boolean> =>
+      put(value).then(
+        () => true,
+        () => false,
+      );
+    expect(await works('2')).toBe(false);
+    Object.assign(tls, clientTls(identities));
+    await expect.poll(() => works('3'), { timeout: 20_000 }).toBe(true);
+    await store.close();
+  }, 120_000);
+
   test('three members join, one is killed and comes back, the store never notices', async () => {
     const identities = await loadOrCreateEtcd({
       dir: join(dir, 'tls'),

@@ -47,6 +47,8 @@ export interface Datastore {
   etcd?: EtcdCluster;
   /** This machine has other addresses by now. */
   readdress?(facts: NodeFacts): Promise<void>;
+  /** Issues what is due of the certificates between this server and its etcd; true = something. */
+  renew?(): Promise<boolean>;
   /** Closes the store and what was started for it. */
   close(): Promise<void>;
 }
@@ -208,7 +210,18 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   if (!(await hasData({ disk, dir })) && (await disk.stat('etcd', file)))
     await disk.writeAtomic('etcd', moving, '');
   const etcd = await startManagedEtcd(managed);
-  const cluster = { endpoints: [etcd.endpoint], tls: clientTls(identities), clock };
+  const tls = clientTls(identities);
+  const cluster = { endpoints: [etcd.endpoint], tls, clock };
+  // etcd reads the files of its certificates for each new connection; ours are held in memory.
+  const renew = async (): Promise<boolean> => {
+    const now = await load(true);
+    const same = (['server', 'peer', 'client'] as const).every(
+      (one) => now[one].cert === identities[one].cert,
+    );
+    Object.assign(identities, now);
+    Object.assign(tls, clientTls(now));
+    return !same;
+  };
   const inner = await openEtcdStore({ ...cluster, log });
   const { store, keys, settle } = await sealStore(inner, options);
   if (await disk.stat('etcd', moving)) {
@@ -224,7 +237,7 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   await shareBootstrap(inner, options);
   await settle();
   const readdress = async (now: NodeFacts): Promise<void> => {
-    await load(true); // etcd reads the files of its certificates for each new connection
+    await renew();
     await etcd.readdress(etcdUrls(now.ip));
   };
   return {
@@ -235,6 +248,7 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
     shared: true,
     etcd: cluster,
     readdress,
+    renew,
     async close() {
       await store.close();
       await etcd.stop();

@@ -287,7 +287,8 @@ async function startBeside(options: Beside): Promise<void> {
   );
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
-  const { etcd, room } = options.datastore;
+  const { etcd, room, renew } = options.datastore;
+  if (renew) renewal.add(renew);
   if (etcd)
     parts.push(
       followEtcdNodes({ mirrors, etcd, ownName: options.facts.name, log: doors.log.named('etcd') }),

@@ -14,7 +14,8 @@ export interface EtcdEndpoints {
   endpoints: string[];
   /**
    * PEM texts, and the name that the members' certificates are checked for when it is not the host
-   * of the endpoint.
+   * of the endpoint. A certificate that is put in the place of another in this object is shown from
+   * the next call on.
    */
   tls?: { ca?: string; cert?: string; key?: string; serverName?: string };
 }
@@ -58,24 +59,30 @@ export function neverLeft(error: unknown): boolean {
 
 /** gRPC to the members of an etcd cluster: the next one is tried when one is away. */
 export class EtcdConnection {
-  readonly #clients: Client[];
+  readonly #told: EtcdEndpoints;
   readonly #clock: Clock;
+  #clients: Client[];
+  /** Those with the certificate of before: streams on them go on. */
+  #before: Client[] = [];
+  #shown: string | undefined;
   #current = 0;
 
-  constructor({ endpoints, tls }: EtcdEndpoints, clock: Clock = realClock) {
+  constructor(told: EtcdEndpoints, clock: Clock = realClock) {
+    this.#told = told;
     this.#clock = clock;
-    this.#clients = endpoints.map((endpoint) => {
-      const { target, secure } = targetOf(endpoint);
-      const named =
-        secure && tls?.serverName !== undefined
-          ? { ...options, 'grpc.ssl_target_name_override': tls.serverName }
-          : options;
-      return new Client(
-        target,
-        secure ? secureCredentials(tls) : credentials.createInsecure(),
-        named,
-      );
-    });
+    this.#shown = told.tls?.cert;
+    this.#clients = clientsOf(told);
+  }
+
+  get #client(): Client {
+    const { tls } = this.#told;
+    if (tls?.cert !== this.#shown) {
+      this.#shown = tls?.cert;
+      for (const old of this.#before) old.close();
+      this.#before = this.#clients;
+      this.#clients = clientsOf(this.#told);
+    }
+    return this.#clients[this.#current] as Client;
   }
 
   /**
@@ -106,7 +113,7 @@ export class EtcdConnection {
     answer: string,
     on: { data(message: T): void; ended(error: GrpcStatus | undefined): void },
   ): EtcdStream {
-    const client = this.#clients[this.#current] as Client;
+    const client = this.#client;
     const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
       `/etcdserverpb.${method}`,
       raw,
@@ -138,11 +145,11 @@ export class EtcdConnection {
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    for (const client of [...this.#before, ...this.#clients]) client.close();
   }
 
   #once(method: string, bytes: Buffer, timeoutMs: number): Promise<Buffer> {
-    const client = this.#clients[this.#current] as Client;
+    const client = this.#client;
     return new Promise((resolve, reject) => {
       const deadline = this.#clock.now() + timeoutMs;
       client.makeUnaryRequest(
@@ -158,6 +165,21 @@ export class EtcdConnection {
       );
     });
   }
+}
+
+function clientsOf({ endpoints, tls }: EtcdEndpoints): Client[] {
+  return endpoints.map((endpoint) => {
+    const { target, secure } = targetOf(endpoint);
+    const named =
+      secure && tls?.serverName !== undefined
+        ? { ...options, 'grpc.ssl_target_name_override': tls.serverName }
+        : options;
+    return new Client(
+      target,
+      secure ? secureCredentials(tls) : credentials.createInsecure(),
+      named,
+    );
+  });
 }
 
 function targetOf(endpoint: string): { target: string; secure: boolean } {
