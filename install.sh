@@ -439,7 +439,7 @@ packages() {
 
 # A name of everything that the build reads.
 sources() {
-  (cd "$here" && find cmd internal images build package.json package-lock.json .npmrc LICENSE -type f ! -name '*.test.ts' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1)
+  (cd "$here" && find cmd internal images build package.json package-lock.json tsconfig.json .npmrc LICENSE -type f ! -name '*.test.ts' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1)
 }
 
 # What was built of which sources. Another build in its place is another file.

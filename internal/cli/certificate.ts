@@ -1,21 +1,20 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '../base/errors.ts';
 import { inColumns } from './columns.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { expiries } from '../pki/authorities.ts';
+import { certificateFolders, removeLeaves } from '../supervisor/credential-services.ts';
+import { askOperator } from '../supervisor/operator-socket.ts';
 
 const dayMs = 24 * 3600 * 1000;
-
-function folders(dataDir: string): string[] {
-  return [join(dataDir, 'server/tls'), join(dataDir, 'agent')];
-}
 
 export async function checkCertificates(options: {
   dataDir: string;
   output: string;
 }): Promise<void> {
   const rows: string[][] = [['CERTIFICATE', 'SUBJECT', 'EXPIRES', 'RESIDUAL', 'STATUS']];
-  for (const dir of folders(options.dataDir)) {
+  for (const dir of certificateFolders(options.dataDir)) {
     for (const cert of await expiries(realDisk, dir)) {
       const days = Math.floor((cert.notAfterMs - realClock.now()) / dayMs);
       if (cert.fault !== undefined) {
@@ -34,14 +33,36 @@ export async function checkCertificates(options: {
   process.stdout.write(inColumns(rows));
 }
 
-/** Leaves go, authorities and the signing key stay: tokens and other nodes' trust do not change. */
-export async function rotateCertificates(options: { dataDir: string }): Promise<void> {
-  for (const dir of folders(options.dataDir)) {
-    for (const file of await realDisk.list('certificates', dir)) {
-      if (!/\.(crt|key)$/.test(file) || /-ca\.(crt|key)$/.test(file) || file === 'service.key')
-        continue;
-      await realDisk.remove('rotate', join(dir, file));
-    }
-  }
-  process.stdout.write('the next start of skiff issues new certificates\n');
+/** A running server issues them at once, and no call fails; another machine at its next start. */
+export async function rotateCertificates({ dataDir }: { dataDir: string }): Promise<void> {
+  if (await askOperator(dataDir, 'POST /certificates', undefined))
+    return say('every certificate was issued anew and is in force');
+  await removeLeaves(realDisk, dataDir);
+  say('the next start of skiff issues new certificates');
 }
+
+/** `skiff certificate rotate-ca`: other authorities, while the old ones are trusted. */
+export async function rotateAuthorities(options: {
+  dataDir: string;
+  path?: string;
+  force?: boolean;
+}): Promise<void> {
+  const { dataDir, path, force = false } = options;
+  const request = { force, ...(path !== undefined && { path: resolve(path) }) };
+  const done = await askOperator(dataDir, 'POST /authorities', request);
+  if (!done)
+    throw new ConfigError('no server runs here', {
+      op: 'certificates',
+      hint: 'authorities are changed while it runs: start it, or do this on another server',
+    });
+  for (const file of done.files) say(join(dataDir, 'server', file));
+  say(
+    force
+      ? 'restart skiff now. Nobody trusts the old authorities any more: copy the kubeconfig and ' +
+          'the token again, and let the agents join anew'
+      : 'restart every server now: it signs with the new authorities then, and the old ones are ' +
+          'trusted until they end. The token names the new one; the old token is good, too',
+  );
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);

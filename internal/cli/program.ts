@@ -205,10 +205,19 @@ function credentials(skiff: Command): void {
     );
   certificate
     .command('rotate')
-    .description('Remove the certificates (not the authorities); the next start issues new ones')
+    .description('Issue every certificate anew, at once where a server runs (not the authorities)')
     .option(...dataDir)
     .action(async (options: { dataDir: string }) =>
       (await import('./certificate.ts')).rotateCertificates(options),
+    );
+  certificate
+    .command('rotate-ca')
+    .description('Put other authorities in the place of these; the old ones are trusted meanwhile')
+    .option(...dataDir)
+    .option('--path <dir>', 'Authorities of your own: server-ca.crt, server-ca.key and so on')
+    .option('--force', 'Trust the old ones no more: every kubeconfig, token and agent is renewed')
+    .action(async (options: { dataDir: string; path?: string; force?: boolean }) =>
+      (await import('./certificate.ts')).rotateAuthorities(options),
     );
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -47,4 +47,9 @@ export function writeLastWords(dir: string, message: string, nowMs: number): voi
   } catch {
     // It is in the log all the same.
   }
+}
+
+/** They were another executable's, and say nothing of this one. */
+export function forgetLastWords(dir: string): void {
+  rmSync(fileIn(dir), { force: true });
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../io/clock.ts';
 import { tookNothing, type Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
 import {
+  authorityOf,
   issueCa,
   issueCert,
   lives,
@@ -313,7 +314,7 @@ export function issuedFor(
   if (nowMs < from) return false;
   const best = Math.min(
     Math.max(nowMs, clock.earliestMs()) + lives.leafMs,
-    Date.parse(new X509Certificate(ca).validTo),
+    authorityOf(ca).notAfterMs,
   );
   if (nowMs > to - renewBeforeMs && (nowMs >= to || best - to > worthMs)) return false;
   if (!cert.subject.split('\n').includes(`CN=${request.cn}`)) return false;

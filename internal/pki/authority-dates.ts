@@ -1,12 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
-import { readCertificate } from '../base/x509/certificate.ts';
 import { pemBlocks } from '../base/x509/pem.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
-import { issueCa, type Identity } from './certificate.ts';
+import { authorityOf, issueCa, type Identity } from './certificate.ts';
 import { store } from './pair-files.ts';
 
 export interface DateOptions {
@@ -30,7 +29,7 @@ export async function redated(
 ): Promise<Identity> {
   const { clock, log, dir, disk, random } = options;
   const blocks = pemBlocks(authority.cert);
-  const cert = readCertificate(blocks[0]?.bytes ?? Buffer.alloc(0));
+  const cert = authorityOf(authority.cert);
   const [nowMs, earliestMs] = [clock.now(), clock.earliestMs()];
   // A clock that is known to be wrong judges nobody.
   const judgedMs = Math.max(nowMs, earliestMs);

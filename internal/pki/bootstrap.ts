@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { ConfigError } from '../base/errors.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
+import { succeeds } from './overlap.ts';
 import { certificateFault, privateKeyFault } from './pair-files.ts';
 
 /** What all servers of a cluster hold in common: with it a machine can become one of them. */
@@ -35,7 +36,9 @@ export const bootstrapFiles = [
   'cred/encryption-keys.json',
 ] as const;
 
-/** Files that never change in the life of a cluster: where they differ, two clusters have met. */
+/**
+ * Files that only change for a successor's: where they differ otherwise, two clusters have met.
+ */
 const fixed = new Set<string>(bootstrapFiles.filter((file) => file.startsWith('tls/')));
 
 /** Reads from `dir` (the folder `server`) what is there of the common files. */
@@ -58,11 +61,16 @@ export async function foreignFile(
   files: Record<string, string>,
 ): Promise<string | undefined> {
   const here = await collectFiles(disk, dir);
+  const rotated = (file: string): boolean => {
+    const cert = file.replace(/\.key$/, '.crt');
+    return succeeds(files[cert] ?? '', here[cert] ?? '');
+  };
   return Object.keys(here).find(
     (file) =>
       fixed.has(file) &&
       files[file] !== undefined &&
       files[file] !== here[file] &&
+      !rotated(file) &&
       faultOf(file, here[file] ?? '') === undefined,
   );
 }

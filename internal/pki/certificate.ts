@@ -87,14 +87,45 @@ export function issueCa(
     subject: name,
     publicKey,
     signer: key,
-    extensions: [
-      // digitalSignature, keyEncipherment, keyCertSign
-      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa4]), 2)),
-      extension(extensionIds.basicConstraints, true, sequence(boolean(true))),
-      extension(extensionIds.subjectKeyId, false, octets(keyId(publicKey))),
-    ],
+    extensions: authorityExtensions(publicKey),
   });
   return { cert, key: pem(key) };
+}
+
+const authorityExtensions = (publicKey: KeyObject): Der[] => [
+  // digitalSignature, keyEncipherment, keyCertSign
+  extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa4]), 2)),
+  extension(extensionIds.basicConstraints, true, sequence(boolean(true))),
+  extension(extensionIds.subjectKeyId, false, octets(keyId(publicKey))),
+];
+
+/**
+ * What signs, of a file of an authority: it may hold a certificate of its own and one by the
+ * authority before it, for the same key. The one that ends last counts.
+ */
+export function authorityOf(caPem: string): Certificate {
+  const [first, ...others] = pemBlocks(caPem).map(({ bytes }) => readCertificate(bytes));
+  if (!first) return readCertificate(Buffer.alloc(0));
+  const key = keyId(first.publicKey());
+  return others
+    .filter((one) => one.rawSubject.equals(first.rawSubject) && keyId(one.publicKey()).equals(key))
+    .reduce((best, one) => (one.notAfterMs > best.notAfterMs ? one : best), first);
+}
+
+/** A certificate for an authority by another one: who trusts `by` trusts what `of` signs, too. */
+export function crossSign(options: Issuing & { of: Identity; by: Identity }): string {
+  const [of, by] = [authorityOf(options.of.cert), authorityOf(options.by.cert)];
+  const publicKey = of.publicKey();
+  return signed({
+    random: options.random,
+    notBeforeMs: 0,
+    notAfterMs: Math.min(of.notAfterMs, by.notAfterMs),
+    issuer: by.rawSubject,
+    subject: of.rawSubject,
+    publicKey,
+    signer: createPrivateKey(options.by.key),
+    extensions: [...authorityExtensions(publicKey), authorityKey(by)],
+  });
 }
 
 /**
@@ -128,7 +159,7 @@ export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
 export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Identity {
   const pair = options.publicKey === undefined ? newKey() : undefined;
   const publicKey = pair ? createPublicKey(pair) : createPublicKey(options.publicKey ?? '');
-  const authority = readCertificate(pemBlocks(options.ca.cert)[0]?.bytes ?? Buffer.alloc(0));
+  const authority = authorityOf(options.ca.cert);
   const sans = [...new Set(options.sans ?? [])];
   const cert = signed({
     ...options,
@@ -189,7 +220,7 @@ export interface RequestedCertificate extends AlternativeNames {
 export function issueAsRequested(
   wanted: RequestedCertificate & { ca: Identity; random: Random },
 ): string {
-  const authority = readCertificate(pemBlocks(wanted.ca.cert)[0]?.bytes ?? Buffer.alloc(0));
+  const authority = authorityOf(wanted.ca.cert);
   const { keyUsage, extendedUsages } = wanted;
   const named = [wanted.dns, wanted.emails, wanted.addresses, wanted.uris].some(
     (kind) => kind.length > 0,
@@ -307,7 +338,7 @@ function keyId(key: KeyObject): Buffer {
   return createHash('sha1').update(readBits(keyBits)).digest();
 }
 
-function toPem(der: Buffer): string {
+export function toPem(der: Buffer): string {
   const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
 }

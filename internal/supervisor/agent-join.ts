@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { realDial, type Dial } from '../io/dial.ts';
 import type { Identity } from '../pki/certificate.ts';
+import { certificateFault } from '../pki/pair-files.ts';
 import type { NodePurpose } from '../pki/node-certificates.ts';
-import { caHashOf, parseToken, type Token } from '../pki/tokens.ts';
+import { vouchedFor } from '../pki/overlap.ts';
+import { parseToken, type Token } from '../pki/tokens.ts';
 import { checkSettings, keepCluster, readCluster, type KeptCluster } from './agent-settings.ts';
 import { ask, NoAnswerError, parse, targetOf, trustedAuthority } from './ask-server.ts';
 import type { AgentConfig } from './config.ts';
@@ -78,7 +80,8 @@ async function keptMembership(o: {
   const cluster = await readCluster(doors.disk, dir);
   if (!cluster) return undefined;
   // Told another cluster's token, it is to go there.
-  if (token.caHash !== '' && token.caHash !== caHashOf(cluster.serverCa)) return undefined;
+  if (token.caHash !== '' && vouchedFor(cluster.serverCa, token.caHash) === undefined)
+    return undefined;
   const found = await keptCertificates({
     doors,
     dir,
@@ -97,7 +100,7 @@ async function joinNow(
 ): Promise<Membership> {
   const url = config.server;
   const { log } = doors;
-  const { target, ca } = await trustedAuthority({
+  const { target, ca: vouched } = await trustedAuthority({
     url,
     token,
     dial,
@@ -105,7 +108,7 @@ async function joinNow(
   });
   log.info('joining: the server is the one that the token names', { server: url });
   const get = async (path: string): Promise<string> => {
-    const answer = await ask(dial, url, { ...target, tls: { ca } }, path, {
+    const answer = await ask(dial, url, { ...target, tls: { ca: vouched } }, path, {
       authorization: authorizationOf(token),
     });
     if (answer.status !== 200) throw refused(url, answer);
@@ -117,7 +120,7 @@ async function joinNow(
     services: settings.serviceCidr,
     network: settings.flannelBackend,
   });
-  const clientCa = await get(handshakePaths.clientCa);
+  const [ca, clientCa] = [await get(handshakePaths.serverCa), await get(handshakePaths.clientCa)];
   const certificates = (await enrol({
     doors,
     dir,
@@ -160,8 +163,8 @@ function settingsIn(body: string, url: string): ClusterSettings {
 }
 
 /**
- * Asks for the settings of the cluster anew, through the way that the node has to its servers, and
- * keeps them. Returns whether they differ from those that are in force.
+ * Asks for the settings and authorities of the cluster anew, through the way that the node has to
+ * its servers, and keeps them. Returns whether the settings differ from those that are in force.
  */
 export async function refreshSettings(
   config: AgentConfig,
@@ -174,6 +177,15 @@ export async function refreshSettings(
   const answer = await ask(dial, url, target, handshakePaths.config);
   if (answer.status !== 200) throw refused(url, answer);
   const settings = settingsIn(answer.body, url);
+  // They may have been changed; what is kept in this object is shown from the next connection on.
+  const get = async (path: string): Promise<string> => {
+    const found = await ask(dial, url, target, path);
+    if (found.status !== 200 || certificateFault(found.body) !== undefined)
+      throw refused(url, found);
+    return found.body;
+  };
+  cluster.serverCa = await get(handshakePaths.serverCa);
+  cluster.clientCa = await get(handshakePaths.clientCa);
   await keepCluster(doors.disk, join(config.dataDir, 'agent'), { ...cluster, servers, settings });
   const inForce = (one: ClusterSettings): string => JSON.stringify({ ...one, version: '' });
   return inForce(settings) !== inForce(cluster.settings);

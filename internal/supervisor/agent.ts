@@ -134,6 +134,11 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     flannelExternalIp: settings.flannelExternalIp === true,
     disableKubeProxy: settings.disableKubeProxy,
   };
+  const refresh = async (): Promise<void> => {
+    const about = { cluster, servers: servers.all, shown: shown.kubelet, port: balancer.port };
+    if (await refreshSettings(config, doors, about))
+      log.warn('settings of the cluster have changed: they count from the next start on');
+  };
   const node = await runNode({
     config: nodeConfig,
     cluster: settings,
@@ -145,10 +150,15 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     slicesOf: (slices) => livingServers(slices, servers),
     identities: async () => {
       // A node starts with what it has; what is due is asked for once it runs.
-      if (started)
+      if (started) {
+        // Nobody answers one whose certificate has ended: it gets another first.
+        await refresh().catch((error: unknown) =>
+          log.debug('the servers tell nothing new', { error: messageOf(error) }),
+        );
         shown =
           (await renewCertificates(config, doors, { facts, cluster, port: balancer.port })) ??
           shown;
+      }
       started = true;
       return { kubelet: shown.kubelet, kubeletServing: shown['kubelet-serving'] };
     },
@@ -177,9 +187,7 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     followServers({ mirrors: networkMirrors, servers, log }, async () => {
       log.info('the servers of the cluster are known', { servers: servers.all.join(' ') });
       tunnels.look();
-      const about = { cluster, servers: servers.all, shown: shown.kubelet, port: balancer.port };
-      if (await refreshSettings(config, doors, about))
-        log.warn('settings of the cluster have changed: they count from the next start on');
+      await refresh();
     }),
   );
   parts.push(

@@ -1,5 +1,6 @@
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Dial, DialTarget } from '../io/dial.ts';
+import { vouchedFor } from '../pki/overlap.ts';
 import { caHashOf, type Token } from '../pki/tokens.ts';
 import { handshakePaths } from './handshake-paths.ts';
 
@@ -24,7 +25,10 @@ export function targetOf(url: string): DialTarget {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443) };
 }
 
-/** Asks a server for its authority and holds it against the token. */
+/**
+ * Asks a server for its authority and holds it against the token. Gives what the token vouches for:
+ * of an authority that was changed since, the old one.
+ */
 export async function trustedAuthority({
   url,
   token,
@@ -45,19 +49,20 @@ export async function trustedAuthority({
       { op, hint: 'give --server the address of a running server' },
     );
   const hash = caHashOf(first.body);
+  const ca = token.caHash === '' ? first.body : vouchedFor(first.body, token.caHash);
   if (token.caHash === '')
     warn('the token names no authority: the one that the server shows is trusted', {
       server: url,
       sha256: hash,
       hint: 'use the full token, which begins with K10',
     });
-  else if (token.caHash !== hash)
+  if (ca === undefined)
     throw new ConfigError(
       `the token is for another cluster: the authority of ${url} has the hash ` +
         `${hash.slice(0, 12)}…, the token says ${token.caHash.slice(0, 12)}…`,
       { op, hint: 'copy server/token from that server again' },
     );
-  return { target, ca: first.body };
+  return { target, ca };
 }
 
 export interface Answer {

@@ -37,12 +37,14 @@ interface CopyOptions {
 /**
  * Keeps a copy of `server/tls` in the store that rests on it, sealed with the token. Written only
  * when authorities or token are others than those of the copy, so a start writes nothing as a rule.
+ * `next`: files that will be written to the disk once this is done.
  */
 export async function keepAuthorities(
   store: Store,
-  { config, doors, password }: CopyOptions,
+  { config, doors, password, next }: CopyOptions & { next?: Record<string, string> },
 ): Promise<void> {
-  const there = await collectFiles(doors.disk, join(config.dataDir, 'server'));
+  const onDisk = await collectFiles(doors.disk, join(config.dataDir, 'server'));
+  const there = { ...onDisk, ...next };
   // A whole copy is worth more than a newer half of one.
   if (copied.some((file) => there[file] === undefined)) return;
   const files = Object.fromEntries(copied.map((file) => [file, there[file] ?? '']));

@@ -2,8 +2,9 @@ import { dirname, join } from 'node:path';
 import { addressIn, joinHostPort } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import { loadOrCreateServer, type ServerIdentities } from '../pki/authorities.ts';
+import { vouchedFor } from '../pki/overlap.ts';
 import { kubeconfig } from '../pki/kubeconfig.ts';
-import { caHashOf, formatToken, newPassword, parseToken } from '../pki/tokens.ts';
+import { formatToken, newPassword, parseToken } from '../pki/tokens.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import { nodeUser, serverUser } from './handshake-paths.ts';
@@ -184,7 +185,7 @@ export async function checkToken({
 }): Promise<void> {
   const told = await toldToken(config, doors);
   const caHash = told === undefined ? '' : parseToken(told).caHash;
-  if (caHash === '' || caHash === caHashOf(serverCa)) return;
+  if (caHash === '' || vouchedFor(serverCa, caHash) !== undefined) return;
   throw new ConfigError(
     '--token is for another cluster: it names another authority than this server has',
     {

@@ -13,6 +13,8 @@ import type { JoinPasswords } from './token-change.ts';
 export interface OwnIdentities {
   /** Reads them; issues what is missing, due or lacks a name. */
   load(): Promise<ServerIdentities>;
+  /** Whether the authorities on the disk are others than these. */
+  changed(than: ServerIdentities): Promise<boolean>;
   /**
    * Keeps a copy of the authorities in the datastore, where no other server does. A failure is only
    * said.
@@ -62,6 +64,12 @@ export async function identitiesOf({
   return {
     load: () =>
       serverIdentities(config, doors, { names: names(), mustExist: true, alone: !shared }),
+    async changed(than) {
+      const now = await loadOrCreateAuthorities({ ...authorities, mustExist: true });
+      return (['serverCa', 'clientCa', 'requestHeaderCa'] as const).some(
+        (one) => now[one].key !== than[one].key,
+      );
+    },
     async keepCopy(datastore) {
       if (datastore.shared) return;
       try {

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import { pemBlocks } from '../base/x509/pem.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { Dial, DialTarget } from '../io/dial.ts';
 import { issuedFor } from '../pki/authorities.ts';
@@ -55,8 +56,10 @@ export async function keptCertificates(
     const found = await readPair(disk, o.dir, files[purpose]);
     if (!found || 'fault' in found) return undefined;
     const ca = purpose === 'kubelet-serving' ? o.ca : o.clientCa;
-    if (!new X509Certificate(found.pair.cert).verify(new X509Certificate(ca).publicKey))
-      return undefined;
+    const cert = new X509Certificate(found.pair.cert);
+    // One that an authority of before has signed is good until it is due.
+    const known = pemBlocks(ca).map(({ bytes }) => new X509Certificate(bytes).publicKey);
+    if (!known.some((key) => cert.verify(key))) return undefined;
     all[purpose] = found.pair;
     if (!issuedFor(found.pair, { ca, request: nodeRequest(purpose, o), clock })) due.push(purpose);
   }

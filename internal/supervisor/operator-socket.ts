@@ -39,6 +39,15 @@ export interface OperatorServices {
   tokenFile: string;
   /** Replaces the token of the servers. */
   rotateToken(request: RotateRequest): Promise<void>;
+  credentials: CredentialServices;
+}
+
+/** What an operator may change of what vouches for whom. */
+export interface CredentialServices {
+  /** Issues every certificate of this machine anew, and puts them in force. */
+  renew(): Promise<void>;
+  /** Puts other authorities in the place of these; names their files. */
+  rotateAuthorities(request: { path?: string; force: boolean }): Promise<string[]>;
 }
 
 /** What may be asked of a running server: by root, on its machine. */
@@ -50,6 +59,8 @@ export interface OperatorCalls {
   };
   'GET /secrets': { request: undefined; answer: EncryptionStatus };
   'POST /secrets': { request: { change: KeyChange }; answer: EncryptionStatus };
+  'POST /certificates': { request: undefined; answer: Record<string, never> };
+  'POST /authorities': { request: { path?: string; force: boolean }; answer: { files: string[] } };
   'POST /token': { request: RotateRequest; answer: { file: string } };
 }
 
@@ -126,6 +137,14 @@ async function answer(
         throw new ConfigError(`there is no change "${String(change)}"`, { op });
       await secrets.begin(change);
       return await secrets.status();
+    }
+    case 'POST /certificates':
+      await services.credentials.renew();
+      return {};
+    case 'POST /authorities': {
+      const { path, force } = body as OperatorCalls['POST /authorities']['request'];
+      const request = { force: force === true, ...(path !== undefined && { path: String(path) }) };
+      return { files: await services.credentials.rotateAuthorities(request) };
     }
     case 'POST /token':
       await services.rotateToken(body as RotateRequest);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { bootstrapName, sealBootstrap } from '../pki/bootstrap.ts';
+import { vouchedFor } from '../pki/overlap.ts';
 import { caHashOf, newPassword, parseToken, sameSecret } from '../pki/tokens.ts';
 import type { Op } from '../store/store.ts';
 import { bootstrapPrefix, readBootstrap } from './bootstrap.ts';
@@ -105,7 +106,7 @@ function chosen(text: string, serverCa: string): string {
       op: 'token',
       hint: 'give a password of your own choice, or leave it out: one is made up',
     });
-  if (caHash !== '' && caHash !== caHashOf(serverCa))
+  if (caHash !== '' && vouchedFor(serverCa, caHash) === undefined)
     throw new ConfigError('--new-token names another cluster', { op: 'token' });
   // It stands in a line of a file, and in headers.
   if (!/^[\x21-\x7e]{1,256}$/.test(password))

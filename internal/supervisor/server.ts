@@ -50,6 +50,7 @@ import { storeOfUpgrade, upgradeOnStart } from './upgrade/on-start.ts';
 import { Tunnels } from './tunnels.ts';
 import { whenWritable } from './when-writable.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { credentialServices } from './credential-services.ts';
 import { keepTokens, rotateToken } from './rotate-token.ts';
 import { tokenNow, type JoinPasswords } from './token-change.ts';
 
@@ -122,7 +123,7 @@ async function refuseForeignState({ dataDir }: ServerConfig, { disk }: Doors): P
   });
 }
 
-interface Starting extends Omit<Beside, 'api' | 'identity'> {
+interface Starting extends Omit<Beside, 'api' | 'identity' | 'renewal'> {
   passwords: JoinPasswords;
   shared: boolean;
   since(): number;
@@ -202,6 +203,11 @@ async function startParts({
     ready: false,
     kubeconfig: config.writeKubeconfig,
   };
+  const renewal = startRenewal(doors);
+  const credentials = credentialServices({
+    ...{ config, doors, datastore, passwords },
+    renewal: () => (standing.ready ? renewal : undefined),
+  });
   const upkeep = async (): Promise<() => Promise<void>> => {
     const copied = o.own.keepCopy(datastore);
     const started = await startUpkeep({
@@ -209,6 +215,7 @@ async function startParts({
       doors,
       facts,
       datastore,
+      credentials,
       about: () => standing,
       rotateToken: async (request) => {
         await rotateToken(request, tokens);
@@ -224,6 +231,7 @@ async function startParts({
   await startBeside({
     ...o,
     api,
+    renewal,
     identity: shared ? await serverIdentity(config, doors, facts.name) : undefined,
   });
   log.info('server ready', { ms: since() });
@@ -252,11 +260,12 @@ interface Beside {
   own: OwnIdentities;
   troubles: Troubles;
   kernel: KernelEvents;
+  renewal: Renewal;
 }
 
 /** Everything that needs the API server and nothing of each other: it starts at once. */
 async function startBeside(options: Beside): Promise<void> {
-  const { config, doors, identities, api, parts } = options;
+  const { config, doors, identities, api, parts, renewal } = options;
   // Whoever reads for the whole process reads with all rights; each writes as itself.
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const mirrors = mirrorFactory(supervisor, doors.clock, doors.log.named('mirrors'));
@@ -285,7 +294,6 @@ async function startBeside(options: Beside): Promise<void> {
       },
     }),
   );
-  const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
   const { etcd, room, renew } = options.datastore;
   if (renew) renewal.add(renew);
@@ -300,7 +308,7 @@ async function startBeside(options: Beside): Promise<void> {
   parts.push(renewal);
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
-    config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
+    config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors }),
     ensureNetworkRole(supervisor).then(() => []),
     (config.disable.includes('local-storage')
       ? removeLocalStorage(supervisor)
@@ -314,10 +322,7 @@ async function startBeside(options: Beside): Promise<void> {
   const [control, node, ...others] = started;
   parts.push(...control, ...(node?.parts ?? []), ...others.flat());
   parts.push(
-    followAddresses({
-      ...options,
-      moved: (from) => moveServer({ ...options, renewal, node }, from),
-    }),
+    followAddresses({ ...options, moved: (from) => moveServer({ ...options, node }, from) }),
   );
 }
 
@@ -351,6 +356,8 @@ function renewServer({
       .map(({ cert }) => cert)
       .join('');
   return async () => {
+    // Others were put in their place, and count from the next start on: what they sign, too.
+    if (await own.changed(identities)) return false;
     const now = await own.load();
     if (used(now) === used(current)) return false;
     api.renew({ tls: now.apiServer, kubeletClient: now.kubeletClient, frontProxy: now.authProxy });
@@ -365,10 +372,7 @@ function renewServer({
  * The machine has another address: certificates, the `kubernetes` Service, the Node and its network
  * follow.
  */
-async function moveServer(
-  o: Beside & { renewal: Renewal; node: OwnNode | undefined },
-  from: string,
-): Promise<void> {
+async function moveServer(o: Beside & { node: OwnNode | undefined }, from: string): Promise<void> {
   await o.renewal.look();
   // First of all, for nothing is written before: the others still look for this member elsewhere.
   await o.datastore.readdress?.(o.facts);
@@ -382,9 +386,7 @@ const stopOf = (parts: Part[]) => async (): Promise<void> => {
 };
 
 /** Containers need a disk; the API does not. */
-async function startNodeWhenWritable(
-  options: Beside & { mirrors: Mirrors; renewal: Renewal },
-): Promise<OwnNode> {
+async function startNodeWhenWritable(options: Beside & { mirrors: Mirrors }): Promise<OwnNode> {
   const { room } = options.datastore;
   if (room?.state !== 'read-only') return await startOwnNode(options);
   let node: OwnNode | undefined;
@@ -403,9 +405,7 @@ async function startNodeWhenWritable(
 /**
  * The node in the server's own process: a node like any other, except that its calls need no wire.
  */
-async function startOwnNode(
-  options: Beside & { mirrors: Mirrors; renewal: Renewal },
-): Promise<OwnNode> {
+async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<OwnNode> {
   const { config, doors, facts, identities, api } = options;
   const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
   const node = await runNode({

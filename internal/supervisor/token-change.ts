@@ -34,19 +34,12 @@ interface Place {
 }
 
 /**
- * Sealed with what only servers of the cluster have, and keep when the token changes: who knows an
- * old token and reads the datastore learns nothing of the new one.
+ * Sealed with what only servers of the cluster have, and keep when token or authorities change: who
+ * knows an old token and reads the datastore learns nothing of the new one.
  */
 async function sealingPassword({ dir, doors }: Place): Promise<string | undefined> {
-  const parts = await Promise.all(
-    ['tls/server-ca.key', 'tls/service.key'].map((file) =>
-      doors.disk.readIfThere('token', join(dir, file)),
-    ),
-  );
-  if (parts.some((part) => part === undefined)) return undefined;
-  const hmac = createHmac('sha256', 'skiff token change');
-  for (const part of parts) hmac.update(part ?? '').update('\n');
-  return hmac.digest('hex');
+  const key = await doors.disk.readIfThere('token', join(dir, 'tls/service.key'));
+  return key && createHmac('sha256', 'skiff token change').update(key).digest('hex');
 }
 
 export async function readChange(store: Store, place: Place): Promise<TokenChange | undefined> {

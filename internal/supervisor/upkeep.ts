@@ -19,6 +19,7 @@ export interface UpkeepOptions {
   datastore: Datastore;
   about: OperatorServices['about'];
   rotateToken: OperatorServices['rotateToken'];
+  credentials: OperatorServices['credentials'];
 }
 
 export const snapshotDirOf = (config: Pick<ServerConfig, 'dataDir' | 'snapshots'>): string =>
@@ -35,6 +36,7 @@ export async function startUpkeep({
   datastore,
   about,
   rotateToken,
+  credentials,
 }: UpkeepOptions): Promise<Part> {
   const log = doors.log.named('upkeep');
   // A start without --cluster-reset: it may be asked for again.
@@ -60,6 +62,7 @@ export async function startUpkeep({
     secrets,
     tokenFile: join(config.dataDir, 'server/token'),
     rotateToken,
+    credentials,
   });
   return {
     name: 'upkeep',

@@ -20,11 +20,12 @@ export class AgentMachine {
   }
 
   /** Starts the agent, as it was started before when nothing is said. */
-  start(flags = this.#flags): void {
+  start(flags = this.#flags, env: Record<string, string> = {}): void {
     this.#flags = flags;
     const shell = 'echo $$ > /run/skiff-agent.pid; exec "$@"';
     const binary = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
-    this.node.start(['bash', '-c', shell, 'agent', binary, 'agent', ...flags], 'agent.log');
+    const command = ['bash', '-c', shell, 'agent', binary, 'agent', ...flags];
+    this.node.start(command, 'agent.log', env);
   }
 
   kill(signal: 'KILL' | 'TERM'): void {

@@ -20,10 +20,10 @@ mkdir -p $1/over/up $1/over/work $1/own/lib $1/own/log $1/etc/up $1/etc/work
 mount -t overlay -o lowerdir=/usr,upperdir=$1/over/up,workdir=$1/over/work overlay /usr
 mount -t overlay -o lowerdir=/etc,upperdir=$1/etc/up,workdir=$1/etc/work overlay /etc
 rm -rf /etc/skiff /usr/local/bin/* /usr/lib/cni /usr/libexec/cni
-for p in containerd containerd-shim containerd-shim-runc-v1 containerd-shim-runc-v2 ctr runc crun nft conntrack ip kubectl zstd skopeo; do
+for p in containerd containerd-shim containerd-shim-runc-v1 containerd-shim-runc-v2 ctr runc crun nft conntrack ip kubectl zstd skopeo haproxy wg; do
   for d in /usr/bin /usr/sbin /usr/local/bin; do rm -f $d/$p; done
 done
-rm -f /usr/lib/*-linux-gnu/lib{seccomp,nftables,nftnl,mnl,jansson,netfilter_conntrack,nfnetlink,xtables,bpf}.so*
+rm -f /usr/lib/*-linux-gnu/lib{seccomp,lua5.3,nftables,nftnl,mnl,jansson,netfilter_conntrack,nfnetlink,xtables,bpf}.so*
 mount --bind $1/own/lib /var/lib
 mount --bind $1/own/log /var/log`;
 const inside = (script: string): ReturnType<TestNode['exec']> =>
@@ -109,6 +109,10 @@ describe('a machine without a network', () => {
     expect(done.code).toBe(0);
     expect(inside('readlink /proc/$(pidof containerd)/exe').stdout).toBe(
       '/var/lib/skiff/airgap/bin/containerd\n',
+    );
+    const bin = '/var/lib/skiff/airgap/bin';
+    expect(inside(`${bin}/haproxy -v; ${bin}/wg --version`).stdout).toMatch(
+      /^HAProxy version .*\nwireguard-tools v/s,
     );
   });
 

@@ -76,7 +76,7 @@ describe('skiff upgrade', () => {
 
   it.each([
     ['does not start', 'dead', /did not start/],
-    ['never gets Ready', 'lame', /is not Ready|in time/],
+    ['never gets Ready', 'lame', /did not start: .*nobody\.sock|is not Ready|in time/],
   ])('takes back a version that %s, and loses nothing', (_what, name, why) => {
     onTestFailed(() => void (failed = true));
     const before = pod();

@@ -30,6 +30,8 @@ export const nodePackages: Record<string, readonly string[]> = table({
   conntrack: ['conntrack'],
   iproute2: ['ip'],
   mount: ['mount', 'umount'],
+  haproxy: ['haproxy'],
+  'wireguard-tools': ['wg'],
 });
 
 /**

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { pruneUnpacked } from '../../io/assets.ts';
+import { forgetLastWords, readLastWords } from '../../io/last-words.ts';
 import { sha256File } from '../../io/file-sum.ts';
 import type { ServerConfig } from '../config.ts';
 import { isShared, openFile } from '../datastore.ts';
@@ -8,12 +9,12 @@ import type { Doors } from '../doors.ts';
 import { restoreFile } from '../reset.ts';
 import { lastGood } from './begin.ts';
 import { startJudge, type Judge } from './judge.ts';
-import { endTrial, readReturned, readTrial } from './trial.ts';
+import { beganMs, endTrial, readReturned, readTrial } from './trial.ts';
 
 const op = 'upgrade';
 
 interface OnStart {
-  config: Pick<ServerConfig, 'dataDir'>;
+  config: Pick<ServerConfig, 'dataDir' | 'runDir'>;
   doors: Doors;
   /** Whether the store can be read by this version; undefined where there is none of ours. */
   storeOpens?(): Promise<void>;
@@ -33,7 +34,11 @@ export async function upgradeOnStart(options: OnStart): Promise<Judge | undefine
   const returned = await readReturned(disk, dataDir);
   if (returned !== undefined) {
     await bringStoreBack(options, returned.snapshot);
-    const { from, to, why } = await endTrial(disk, dataDir, returned, 'returned');
+    const words = readLastWords(config.runDir);
+    const its = words !== undefined && words.atMs >= (await beganMs(disk, dataDir));
+    const dying = its ? words.message : undefined;
+    const { from, to, why } = await endTrial(disk, dataDir, returned, 'returned', dying);
+    if (its) forgetLastWords(config.runDir);
     log.error('an upgrade was taken back', { to, because: why, runs: from });
   }
   const trial = await readTrial(disk, dataDir);

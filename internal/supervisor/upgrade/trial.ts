@@ -83,6 +83,11 @@ export async function readReturned(disk: Disk, dataDir: string): Promise<Trial |
   return await read(disk, returnedFile(dataDir));
 }
 
+/** When the note of a trial that was taken back was written: its beginning. */
+export async function beganMs(disk: Disk, dataDir: string): Promise<number> {
+  return (await disk.stat(op, returnedFile(dataDir)))?.mtimeMs ?? 0;
+}
+
 async function read(disk: Disk, path: string): Promise<Trial | undefined> {
   const text = (await disk.readIfThere(op, path))?.toString();
   if (text === undefined) return undefined;
@@ -104,16 +109,24 @@ export async function rejectTrial(disk: Disk, dataDir: string, why: string): Pro
   await disk.writeAtomic(op, attemptsFile(dataDir), noMoreChances, durable);
 }
 
-/** Ends a trial, good or taken back; nothing is on trial when it resolves. */
+/**
+ * Ends a trial, good or taken back; nothing is on trial when it resolves. `dying`: what the version
+ * said when it ended, if it has rejected itself for no other reason.
+ */
 export async function endTrial(
   disk: Disk,
   dataDir: string,
   trial: Trial,
   result: Outcome['result'],
+  dying?: string,
 ): Promise<Outcome> {
   const said = (await disk.readIfThere(op, whyFile(dataDir)))?.toString();
   const { from, to } = trial;
-  const why = result === 'good' ? '' : (said ?? 'it did not start, or the machine lost its power');
+  const unsaid =
+    dying === undefined
+      ? 'it did not start, or the machine lost its power'
+      : `it did not start: ${dying}`;
+  const why = result === 'good' ? '' : (said ?? unsaid);
   const outcome: Outcome = { result, from, to, why };
   await disk.writeAtomic(op, outcomeFile(dataDir), JSON.stringify(outcome), durable);
   for (const file of [trialFile, returnedFile, attemptsFile, secondsFile, whyFile])

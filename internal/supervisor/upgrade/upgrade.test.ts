@@ -123,6 +123,14 @@ describe('an executable on trial', () => {
     expect(runs()).toBe('# 1.0.0');
   });
 
+  it('that ended with words of its own is taken back with them', async () => {
+    await begin();
+    for (let start = 0; start < 4; start++) guard();
+    const returned = (await readReturned(realDisk, dir))!;
+    const { why } = await endTrial(realDisk, dir, returned, 'returned', 'no runtime');
+    expect(why).toBe('it did not start: no runtime');
+  });
+
   it('that is rejected goes at the next start, with the reason', async () => {
     await begin();
     guard();
