@@ -29,6 +29,15 @@ export function upkeepCommands(skiff: Command): void {
       if (file === undefined) throw new ConfigError('which file?', { op: 'upgrade' });
       await upgrade(file, options);
     });
+  skiff
+    .command('doctor')
+    .description('Say what is wrong with this machine, and what to do about it')
+    .option(...dataDir)
+    .option('--fix', 'Do what can be done without harm, and look again')
+    .option('-o, --output <format>', 'text or json', 'text')
+    .action(async (options: { dataDir: string; fix?: boolean; output: string }) =>
+      (await import('./doctor.ts')).doctor(options),
+    );
   const airgap = skiff.command('airgap').description('Bundles for machines without a network');
   airgap
     .command('build')
