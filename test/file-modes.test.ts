@@ -43,6 +43,14 @@ const shown: Record<string, string> = {
     "the agent's folder holds what containers' programs pass through",
   'internal/pki/pair-files.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/pki/bootstrap.ts writeAtomic 0o644': 'a certificate; its key is another file',
+  'internal/supervisor/airgap/build.ts makeDir 0o755':
+    'what a bundle is packed of: programs and notices, in a work folder of mode 700',
+  'internal/supervisor/airgap/build.ts writeAtomic 0o644': 'the manifest of a bundle, as above',
+  'internal/supervisor/airgap/images.ts writeAtomic 0o644': 'a list of images, as above',
+  'internal/supervisor/airgap/packages.ts makeDir 0o755':
+    "apt's own folders in that work folder: apt asks for it",
+  'internal/supervisor/airgap/load.ts makeDir 0o755': 'programs that all may read',
+  'internal/supervisor/airgap/load.ts writeAtomic 0o755': 'as above',
   'internal/supervisor/credentials.ts makeDir 0o755':
     'the folder of the kubeconfig, whose mode the administrator chooses',
   'internal/supervisor/find-tool.ts makeDir 0o755':
