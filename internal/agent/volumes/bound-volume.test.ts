@@ -147,6 +147,25 @@ describe('a share of NFS', () => {
   });
 });
 
+it('a folder behind a link is given to the group, and the link is left alone', async () => {
+  await files.disk.makeDir('test', '/disk');
+  await files.tree.symlink('test', '/disk', '/link');
+  await client.create(refs.persistentVolumes, {
+    metadata: { name: 'pv' },
+    spec: { local: { path: '/link' } },
+  });
+  await client.create(refs.persistentVolumeClaims, {
+    metadata: { namespace: 'ns', name: 'data' },
+    spec: { volumeName: 'pv' },
+    status: { phase: 'Bound' },
+  });
+  const claimed = pod({ persistentVolumeClaim: { claimName: 'data' } });
+  claimed.spec.securityContext = { fsGroup: 1234 };
+  expect((await volumes.mount(claimed)).get('v')?.path).toBe('/link');
+  expect((await files.disk.stat('test', '/disk'))?.gid).toBe(1234);
+  expect((await files.disk.stat('test', '/link'))?.gid).toBe(0);
+});
+
 it('a path of the host takes no mount options', async () => {
   const refused = mount({ hostPath: { path: '/' }, mountOptions: ['noatime'] });
   await expect(refused).rejects.toThrow(/Mount options are not supported/);

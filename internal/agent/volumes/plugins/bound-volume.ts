@@ -59,8 +59,9 @@ export async function setUpClaim(
     soleUse.take(volumeName, uid, adopted);
   const { path, manage, device } = place;
   const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
+  // An administrator's path may be a link: what it leads to is the volume.
   if (manage && fsGroup !== undefined)
-    await giveToGroup(path, fsGroup, {
+    await giveToGroup(await doors.tree.realPath('volume.ownership', path), fsGroup, {
       ...doors,
       readOnly,
       onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
