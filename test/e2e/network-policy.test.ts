@@ -332,6 +332,7 @@ describe('policies of egress', () => {
       await until('it has tried', () =>
         cluster.kubectl(['-n', 'shop', 'logs', name]).stdout.includes('done'),
       );
+    await heard.caughtUp();
     expect(new Set(heard.lines)).toEqual(new Set([`plain-${ipOf('plain')}`]));
     cluster.k('-n', 'shop', 'delete', 'pods', 'spoof', 'plain');
     heard.close();
@@ -365,6 +366,7 @@ describe('policies of egress', () => {
               .every((p) => p === 'Succeeded'),
           { timeoutMs: 90_000 },
         );
+        await heard.caughtUp();
         expect(new Set(heard.lines)).toContain(free);
         expect(heard.lines.filter((line) => line.startsWith('early'))).toEqual([]);
         cluster.k('-n', 'shop', 'delete', 'pods', ...names, free);
@@ -452,10 +454,31 @@ const say = (name: string, port: number): string =>
   `timeout 1 tftp -g -r ${name} -l /tmp/x ${cluster.node.hostIp} ${port} 2>/dev/null`;
 
 /** A listener of the host, whose address the node reaches through its link. */
-async function listen(): Promise<{ port: number; lines: string[]; close(): void }> {
+interface Heard {
+  port: number;
+  lines: string[];
+  /** Resolves when everything that was sent before has been heard: kubectl blocks this process. */
+  caughtUp(): Promise<void>;
+  close(): void;
+}
+
+async function listen(): Promise<Heard> {
   const lines: string[] = [];
   const socket: Socket = createSocket('udp4');
-  socket.on('message', (m) => void lines.push(m.subarray(2).toString().split('\0')[0] ?? ''));
+  let marks = 0;
+  let reached: () => void = () => undefined;
+  socket.on('message', (m) => {
+    const line = m.subarray(2).toString().split('\0')[0] ?? '';
+    if (line === `mark ${marks}`) reached();
+    else lines.push(line);
+  });
   await new Promise<void>((resolve) => socket.bind(0, cluster.node.hostIp, resolve));
-  return { port: socket.address().port, lines, close: () => socket.close() };
+  const { port } = socket.address();
+  const caughtUp = (): Promise<void> =>
+    new Promise((resolve) => {
+      reached = resolve;
+      marks += 1;
+      socket.send(`..mark ${marks}`, port, cluster.node.hostIp);
+    });
+  return { port, lines, caughtUp, close: () => socket.close() };
 }
