@@ -373,5 +373,5 @@ describe('a restart', () => {
     for (let i = 0; i < 10; i++) await a.put({ key: 'flood', value: Buffer.alloc(1_000_000) });
     await until(() => collections >= 2);
     await until(() => a.compactRevision > revision && b.compactRevision > revision);
-  }, 15_000);
+  }, 60_000);
 });
