@@ -72,8 +72,8 @@ function gets(from: string, url: string, namespace = 'shop'): boolean {
 
 /** How many pods try; SKIFF_STARTS=1000 takes minutes. */
 const starts = Number(process.env['SKIFF_STARTS'] ?? 100);
-const wave = 50;
-const startsMs = 60_000 + starts * 2_000;
+const wave = 25;
+const startsMs = 120_000 + starts * 4_000;
 
 const settles = (what: string, look: () => boolean): Promise<unknown> =>
   until(what, look, { timeoutMs: 15_000 });
@@ -364,7 +364,7 @@ describe('policies of egress', () => {
               .k('-n', 'shop', ...phases)
               .split(' ')
               .every((p) => p === 'Succeeded'),
-          { timeoutMs: 90_000 },
+          { timeoutMs: 180_000 },
         );
         await heard.caughtUp();
         expect(new Set(heard.lines)).toContain(free);
