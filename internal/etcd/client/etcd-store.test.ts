@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { realClock, type Clock } from '../../io/clock.ts';
 import { silentLog } from '../../io/log.ts';
@@ -9,6 +10,12 @@ const binary = etcdBinary();
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
+
+/** States of a process' threads, as proc(5) writes them. */
+const states = (pid: number): string[] =>
+  readdirSync(`/proc/${pid}/task`).map(
+    (id) => /\) (.)/.exec(readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8'))?.[1] ?? '',
+  );
 
 describe('the Store on an etcd', () => {
   let etcd: EtcdProcess;
@@ -106,6 +113,8 @@ describe('the Store on an etcd', () => {
   test('an owner of a lease hears in time that a member gives no answer', async () => {
     const { id } = await store.leaseGrant({ ttlSeconds: 100 });
     process.kill(etcd.pid, 'SIGSTOP');
+    // Each thread stops when it is next scheduled; until the last has, etcd may still answer.
+    await until(() => states(etcd.pid).every((state) => state === 'T'));
     try {
       await expect(store.leaseKeepAlive(id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     } finally {
