@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
@@ -24,7 +25,21 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+/** Agrees to every upgrade and says again what it hears. */
+const echo = [
+  '#!/bin/sh',
+  'while read -r line && [ ${#line} -gt 1 ]; do case $line in',
+  '[Ss]ec-[Ww]eb[Ss]ocket-[Kk]ey:*) key=${line#*: }; key=${key%?} ;;',
+  'esac; done',
+  'proof=$(printf %s "${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11" | sha1sum | cut -c1-40)',
+  String.raw`printf 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n'`,
+  String.raw`printf 'Connection: Upgrade\r\nSec-WebSocket-Accept: '`,
+  String.raw`printf %s "$proof" | xxd -r -p | base64 | tr -d '\n'`,
+  String.raw`printf '\r\n\r\n'`,
+  'exec cat',
+].join('\n');
 const page =
+  `cat > /echo <<'end'\n${echo}\nend\nchmod +x /echo; (nc -ll -p 8090 -e /echo &); ` +
   'mkdir -p /www/cgi-bin /www/sub; echo page > /www/index.html; echo sub > /www/sub/index.html; ' +
   'printf "#!/bin/sh\\necho; wc -c\\n" > /www/cgi-bin/size; ' +
   'printf "#!/bin/sh\\necho; env\\n" > /www/cgi-bin/env; ' +
@@ -53,7 +68,9 @@ kind: Service
 metadata: {name: web}
 spec:
   selector: {app: web}
-  ports: [{name: http, port: 80, targetPort: 8080}]
+  ports:
+  - {name: http, port: 80, targetPort: 8080}
+  - {name: echo, port: 81, targetPort: 8090}
 `;
 const toWeb = { service: { name: 'web', port: { name: 'http' } } };
 const path = (text: string, pathType = 'Prefix', backend: object = toWeb): object => ({
@@ -91,6 +108,33 @@ function get(name: string, at = '/', more: string[] = [], ip = cluster.node.ip) 
 }
 const status = (name: string, at = '/', more: string[] = []): string | undefined =>
   get(name, at, more)?.slice(-3);
+/** What comes back of a text over a connection that was upgraded; undefined when it is refused. */
+function upgraded(name: string, at: string, text: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      host: name,
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+      'sec-websocket-version': '13',
+    };
+    const asked = request({ host: cluster.node.ip, path: at, headers, timeout: 10_000 });
+    asked.on('upgrade', (_answer, socket) => {
+      socket.once('data', (bytes: Buffer) => {
+        resolve(bytes.toString());
+        socket.destroy();
+      });
+      socket.write(text);
+    });
+    asked.on('response', (answer) => {
+      answer.resume();
+      resolve(undefined);
+    });
+    asked.on('timeout', () => asked.destroy(new Error('no answer')));
+    asked.on('error', reject);
+    asked.end();
+  });
+}
 const addressesOf = (name: string): string =>
   cluster.k('get', 'ingress', name, '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}');
 
@@ -192,6 +236,14 @@ describe('Ingress', () => {
     const [pid = ''] = proxies();
     const memory = cluster.node.exec(['sed', '-n', 's/VmHWM:\\s*//p', `/proc/${pid}/status`]);
     expect(parseInt(memory.stdout)).toBeLessThan(100_000);
+  });
+
+  it('carries a WebSocket', async () => {
+    onTestFailed(() => void (failed = true));
+    const toEcho = { service: { name: 'web', port: { name: 'echo' } } };
+    cluster.apply(ingress('w', { rules: [host('w.test', path('/', 'Prefix', toEcho))] }));
+    await until('it is upgraded', async () => (await upgraded('w.test', '/', 'hello')) === 'hello');
+    expect(await upgraded('a.test', '/', 'hello')).toBeUndefined();
   });
 
   it('has defaults, and says of what it cannot serve why', async () => {
