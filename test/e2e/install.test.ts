@@ -30,7 +30,7 @@ echo routes; ip route | sort
 echo rules; nft list tables
 echo mounts; awk '{print $5}' /proc/self/mountinfo | grep -E '^/(var|etc|usr)/|^/run/(skiff|netns)' | grep -v /run/netns/skiff-e2e | sort
 echo cgroups; find /sys/fs/cgroup -type d | sort
-echo processes; ps -eo comm | grep -v -e '^ps$' -e '^bash$' -e '^sort$' -e '^COMMAND$' -e '^sleep$' | sort
+echo processes; ps -eo comm | grep -v -e '^ps$' -e '^bash$' -e '^sort$' -e '^grep$' -e '^COMMAND$' -e '^sleep$' | sort
 echo sysctls; cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/route_localnet`;
 
 /** What other software on the machine has, under names like ours: it must stay. */
@@ -206,7 +206,7 @@ describe('install.sh', () => {
     onTestFailed(() => void (failed = true));
     expect(inside('skiff wait-ready --timeout 20').stdout).toContain('node boat is Ready');
     // The API comes up, and even the node; one part does not.
-    const manifests = '/var/lib/skiff/server/manifests';
+    const manifests = '/var/lib/skiff/agent/pod-manifests';
     inside(
       'kill -9 $(cat /run/skiff/supervise.pid) $(cat /run/skiff/skiff.pid); sleep 0.3; mv ' +
         `${manifests} ${manifests}.kept; touch ${manifests}`,
