@@ -200,13 +200,21 @@ export function startCustomKinds(options: {
   const end = new AbortController();
   let begun: Promise<() => Promise<void>> | undefined;
   let unfollow: () => void = () => undefined;
+  const begin = async (): Promise<() => Promise<void>> => {
+    for (let delayMs = firstRetryMs; ; delayMs = Math.min(delayMs * 2, longestRetryMs)) {
+      try {
+        return await options.ready();
+      } catch (error) {
+        if (end.signal.aborted) return () => Promise.resolve();
+        log.error('manifests are not applied', { error: messageOf(error), inMs: delayMs });
+        await doors.clock.sleep('kinds', delayMs, end.signal);
+      }
+    }
+  };
   const look = (): void => {
     if (begun || !resources.ofKind(addonRef.group, addonRef.version, addonRef.kind)) return;
     unfollow();
-    begun = options.ready();
-    begun.catch((error: unknown) =>
-      log.error('manifests are not applied', { error: messageOf(error) }),
-    );
+    begun = begin();
   };
   const make = async (): Promise<void> => {
     for (let delayMs = firstRetryMs; !end.signal.aborted;) {
@@ -229,7 +237,7 @@ export function startCustomKinds(options: {
       await making;
       unfollow();
       await (
-        await begun?.catch(() => undefined)
+        await begun
       )?.();
     },
   };

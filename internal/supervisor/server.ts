@@ -286,10 +286,9 @@ async function startBeside(options: Beside): Promise<void> {
       doors,
       helm: !config.disableHelm,
       ready: async () => {
-        const [started] = await Promise.all([
-          startManifests(manifests),
-          packagedAddons(supervisor, packagedComponents(config)),
-        ]);
+        // The last: when this fails, all of it is tried again.
+        await packagedAddons(supervisor, packagedComponents(config));
+        const started = await startManifests(manifests);
         return () => started.stop();
       },
     }),

@@ -164,7 +164,7 @@ spec:
     ['had set one up', 'ADD', '/run/cni-real/ptp "$@"; R; kill -9 P'],
     ['had lost its database and was to give one back', 'DEL', `R; rm -f ${database}; kill -9 P`],
   ])(
-    'gives back networks of sandboxes that nobody knows: containerd died when it %s',
+    'gives back networks of sandboxes that do not run: containerd died when it %s',
     { timeout: 120_000 },
     async (_when, command, does) => {
       onTestFailed(() => void (failed = true));

@@ -16,12 +16,12 @@ const netnsDir = '/run/netns';
 const lookTimeoutMs = 10_000;
 
 /**
- * Gives back the networks of sandboxes that nobody knows: containerd died after it had set one up
- * and before it kept the sandbox, or after it had ended the sandbox and before it gave the network
- * back. No shim tells of them, and no new containerd looks for them; what tells is the address that
- * our own IPAM holds for an id. `kept` are all ids that containerd has, ended ones too: those it
- * gives back itself. Returns the ids. Networks that another list of plug-ins made are not ours to
- * judge.
+ * Gives back the networks of sandboxes that do not run: containerd died after it had set one up and
+ * before it kept the sandbox, or after it had ended the sandbox and before it gave the network back.
+ * No shim tells of them, and no new containerd looks for them (1.7 keeps a sandbox sooner, and does
+ * not give back what it has no result of); what tells is the address that our own IPAM holds for an
+ * id. `kept` are the ids of what runs or is being made. Giving back twice does no harm. Returns the
+ * ids. Networks that another list of plug-ins made are not ours to judge.
  */
 export async function releaseStrays(
   doors: NetworkDoors,
@@ -35,7 +35,7 @@ export async function releaseStrays(
   const known = await kept();
   const strays = new Map([...held].filter(([id]) => !known.has(id)));
   if (strays.size === 0) return [];
-  doors.log.warn('giving back networks of sandboxes that nobody knows', {
+  doors.log.warn('giving back networks of sandboxes that do not run', {
     addresses: [...strays.values()],
   });
   const noted = await releaseNetworks(doors, places.cniBinDir, new Set(strays.keys()));

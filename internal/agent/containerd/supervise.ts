@@ -162,13 +162,10 @@ class Care {
       else await this.keeper.without(() => this.#rebuild(`its database is damaged (${damage})`));
     }
     this.keeper.answered();
-    const stopped = await stopLeftovers(this.#doors, this.#places, async () =>
-      keptIds(await this.#listed(), await this.#sandboxes()),
-    );
-    await releaseStrays(this.#doors, this.#networks, async () => {
-      const sandboxes = (await this.#sandboxes()).map(({ id }) => id);
-      return new Set([...(await this.#listed()).split('\n'), ...sandboxes]);
-    });
+    const kept = async (): Promise<Set<string>> =>
+      keptIds(await this.#listed(), await this.#sandboxes());
+    const stopped = await stopLeftovers(this.#doors, this.#places, kept);
+    await releaseStrays(this.#doors, this.#networks, kept);
     if (stopped.length > 0)
       this.#options.tell(
         'LeftoverContainersStopped',
