@@ -6,7 +6,7 @@ import { FakeClock } from '../io/clock-fake.ts';
 import { silentLog } from '../io/log.ts';
 import { startCustomKinds } from './custom-kinds.ts';
 
-test('what waits for the definitions is begun again until it succeeds, and stopped once', async () => {
+test('what waits for the definitions is begun until it succeeds, and stopped once', async () => {
   const clock = new FakeClock();
   const calls: string[] = [];
   const part = startCustomKinds({

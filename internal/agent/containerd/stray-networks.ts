@@ -16,8 +16,9 @@ const netnsDir = '/run/netns';
 const lookTimeoutMs = 10_000;
 
 /**
- * Gives back the networks of sandboxes that do not run: containerd died after it had set one up and
- * before it kept the sandbox, or after it had ended the sandbox and before it gave the network back.
+ * Gives back the networks of sandboxes that do not run: containerd died after it had set one up
+ * and before it kept the sandbox, or after it had ended the sandbox and before it gave the network
+ * back.
  * No shim tells of them, and no new containerd looks for them (1.7 keeps a sandbox sooner, and does
  * not give back what it has no result of); what tells is the address that our own IPAM holds for an
  * id. `kept` are the ids of what runs or is being made. Giving back twice does no harm. Returns the
