@@ -78,12 +78,17 @@ export function busybox(): string {
   });
 }
 
+/** The lists of packages are there. */
+function askFor(name: string): void {
+  if (run(['apt-cache', 'show', name]).code !== 0)
+    ok(['apt-get', 'update', '-qq'], { timeoutMs: 300_000 });
+}
+
 /** A Debian package and what it needs, unpacked (not configured) into a root. */
 function debian(packages: string[]): Entry[] {
   const folder = mkdtempSync(join(tmpdir(), 'skiff-image-'));
   try {
-    if (run(['apt-cache', 'show', packages[0] as string]).code !== 0)
-      ok(['apt-get', 'update', '-qq'], { timeoutMs: 300_000 });
+    askFor(packages[0] as string);
     const listed = ok([
       'apt-cache',
       'depends',
@@ -118,8 +123,14 @@ function debian(packages: string[]): Entry[] {
         '"$0"/root/usr/share/{doc,man,locale,info,lintian}',
       folder,
     ]);
-    // Debian's merged /usr: the loader is looked for in /lib64 and libraries in /lib.
-    return entriesOf(join(folder, 'root'));
+    const entries = entriesOf(join(folder, 'root'));
+    // Since Debian 13 packages have nothing outside /usr: programs look for their loader in /lib64.
+    const merged = ['bin', 'sbin', 'lib', 'lib64'].filter(
+      (name) =>
+        entries.some(({ path }) => path === `usr/${name}`) &&
+        !entries.some(({ path }) => path === name),
+    );
+    return [...entries, ...merged.map((path) => ({ path, link: `usr/${path}` }))];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -186,7 +197,9 @@ export function redis(): string {
 /** PostgreSQL that makes its database in $PGDATA when there is none, as nobody; from Debian. */
 export function postgres(): string {
   return build('postgres.tar', 'docker.io/library/postgres:test', () => {
-    const bin = '/usr/lib/postgresql/15/bin';
+    askFor('postgresql');
+    const version = /postgresql-(\d+)/.exec(ok(['apt-cache', 'depends', 'postgresql']))?.[1];
+    const bin = `/usr/lib/postgresql/${version}/bin`;
     const start =
       `#!/bin/sh\nset -e\n[ -s "$PGDATA/PG_VERSION" ] || ${bin}/initdb -U app --auth=trust ` +
       `-D "$PGDATA" >&2\nexec ${bin}/postgres -D "$PGDATA" -c listen_addresses='*' ` +
@@ -195,7 +208,7 @@ export function postgres(): string {
     // What compiles queries, other languages and Perl are large and not needed.
     const large = /libLLVM|libz3|\/bitcode\/|^usr\/lib\/locale|^usr\/share\/i18n|perl/;
     const entries = debian([
-      'postgresql-15',
+      `postgresql-${version}`,
       'dash',
       'coreutils',
       'libc-bin',
