@@ -143,6 +143,17 @@ test('an archive that had no room comes in when there is; the node hears it once
   small.stop();
 });
 
+test('an image is looked for when the archives of the start have been read', async () => {
+  await realDisk.makeDir('test', join(dir, 'images'));
+  await writeFile(join(dir, 'images/one.tar'), 'one');
+  pulled = ['example.org/one:1'];
+  const starting = importer.start();
+  expect(await importer.restore('example.org/one:1')).toBe(true);
+  expect([...importer.names()]).toEqual(['example.org/one:1']);
+  await starting;
+  expect(await importer.restore('example.org/other:1')).toBe(false);
+});
+
 test('an image that somebody removed comes back from its archive, and no other', async () => {
   await realDisk.makeDir('test', join(dir, 'images'));
   await writeFile(join(dir, 'images/one.tar'), 'one');

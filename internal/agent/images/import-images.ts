@@ -58,6 +58,7 @@ export class ImageImporter {
   /** What was told of which archive. */
   readonly #told = new Map<string, string>();
   #running: Promise<void> = Promise.resolve();
+  #scans = 0;
   readonly #listed = new Map<string, string[]>();
   #pulling = false;
   /** The folder changed while images were pulled. */
@@ -81,20 +82,19 @@ export class ImageImporter {
 
   /** Resolves when all present archives are in; one that is broken is told and skipped. */
   async start(): Promise<void> {
+    await this.#scan(() => this.#open());
+    void this.#pullListed();
+  }
+
+  async #open(): Promise<void> {
     const { disk, imagesDir, indexFile, clock } = this.#options;
     await disk.makeDir(op, imagesDir);
     const known = await disk.readIfThere(op, indexFile);
     if (known) this.#index = parseIndex(known);
     this.#unwatch = disk.watch(op, imagesDir, () => {
       this.#timer?.cancel();
-      this.#timer = clock.after(
-        op,
-        settleMs,
-        () => void this.#scan().then(() => this.#pullListed()),
-      );
+      this.#timer = clock.after(op, settleMs, () => this.#look());
     });
-    await this.#scan();
-    void this.#pullListed();
   }
 
   /** The runtime may have lost what was in. */
@@ -106,9 +106,14 @@ export class ImageImporter {
 
   /**
    * Somebody removed an image that came from an archive: brings it back. False when it came from
-   * none, or the archive is gone.
+   * none, or the archive is gone. While archives are being read it may be in one of them: a pod that
+   * starts with the node must not ask a registry that nobody reaches.
    */
   async restore(name: string): Promise<boolean> {
+    if (this.#scans > 0) {
+      await this.#running;
+      if (await this.#options.isThere(name)) return true;
+    }
     if (!Object.values(this.#index).some(({ names }) => names.includes(name))) return false;
     await this.#scan();
     return await this.#options.isThere(name);
@@ -131,9 +136,25 @@ export class ImageImporter {
     return namesIn(done.stdout.toString());
   }
 
-  #scan(): Promise<void> {
-    this.#running = this.#running.then(() => this.#scanOnce());
-    return this.#running;
+  #scan(first?: () => Promise<void>): Promise<void> {
+    this.#scans++;
+    const scanned = this.#running
+      .then(first)
+      .then(() => this.#scanOnce())
+      .finally(() => {
+        this.#scans--;
+      });
+    this.#running = scanned.catch(() => undefined);
+    return scanned;
+  }
+
+  /** A folder that cannot be read now is looked at with its next change. */
+  #look(): void {
+    this.#scan().then(
+      () => this.#pullListed(),
+      (error: unknown) =>
+        this.#options.log.warn('images were not looked for', { error: messageOf(error) }),
+    );
   }
 
   async #scanOnce(): Promise<void> {
@@ -152,7 +173,7 @@ export class ImageImporter {
     // anybody's doing.
     this.#retryScan?.cancel();
     if (crowded && !this.#stopped)
-      this.#retryScan = clock.after(op, retryPullsMs, () => void this.#scan());
+      this.#retryScan = clock.after(op, retryPullsMs, () => this.#look());
   }
 
   #tell(name: string, message: string): void {
