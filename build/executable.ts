@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root } from './bundle.ts';
 import { strip } from './strip.ts';
@@ -37,7 +37,8 @@ export function makeExecutable(options: {
   work: string;
   output: string;
 }): void {
-  const base = join(options.work, 'base');
+  // Beside the output, which may lie on another file system than the folder of the work.
+  const base = `${options.output}.new`;
   writeFileSync(base, strip(readFileSync(join(options.nodePackage, 'bin/node'))));
   const blob = join(options.work, 'blob');
   const config = join(options.work, 'sea.json');
@@ -69,6 +70,5 @@ export function makeExecutable(options: {
   ]);
   chmodSync(base, 0o755);
   // A rename, because the program may be running under its old name.
-  rmSync(options.output, { force: true });
   renameSync(base, options.output);
 }
