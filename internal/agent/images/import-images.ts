@@ -106,8 +106,8 @@ export class ImageImporter {
 
   /**
    * Somebody removed an image that came from an archive: brings it back. False when it came from
-   * none, or the archive is gone. While archives are being read it may be in one of them: a pod that
-   * starts with the node must not ask a registry that nobody reaches.
+   * none, or the archive is gone. While archives are being read it may be in one of them: a pod
+   * that starts with the node must not ask a registry that nobody reaches.
    */
   async restore(name: string): Promise<boolean> {
     if (this.#scans > 0) {
