@@ -98,13 +98,14 @@ describe('the executable', () => {
         'build',
         'package.json',
         'package-lock.json',
+        'tsconfig.json',
         'LICENSE',
         '.npmrc',
       ])
         cpSync(join(root, part), join(elsewhere, part), { recursive: true });
       // Hard links, not a link to the folder: that would be found where it is.
       ok(['cp', '-al', join(root, 'node_modules'), join(elsewhere, 'node_modules')]);
-      ok(['sh', '-c', `cp -l ${join(root, 'dist')}/kubectl-* ${join(elsewhere, 'dist')}`]);
+      ok(['sh', '-c', `cp -l ${join(root, 'dist')}/*-* ${join(elsewhere, 'dist')}`]);
       // As on a machine with nothing but Node: no git, no binutils.
       const done = run(
         [join(elsewhere, 'node_modules/.bin/node'), join(elsewhere, 'build/build.ts')],
