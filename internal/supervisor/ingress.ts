@@ -20,8 +20,12 @@ async function ensureIngressClass(client: Client): Promise<void> {
     metadata: { name, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
     spec: { controller: ingressController },
   };
-  await client.create(refs.ingressClasses, object).catch((error: unknown) => {
-    if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
+  // A start must not write what is there already: the disk may take nothing.
+  await client.get(refs.ingressClasses, { name }).catch(async (error: unknown) => {
+    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
+    await client.create(refs.ingressClasses, object).catch((other: unknown) => {
+      if (!(other instanceof ApiError && other.reason === 'AlreadyExists')) throw other;
+    });
   });
 }
 

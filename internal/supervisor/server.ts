@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ApiServer } from '../apiserver/api-server.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
+import type { Client } from '../client/client.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import type { Troubles } from '../client/troubles.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
@@ -308,21 +309,36 @@ async function startBeside(options: Beside): Promise<void> {
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors }),
-    ensureNetworkRole(supervisor).then(() => []),
-    (config.disable.includes('local-storage')
-      ? removeLocalStorage(supervisor)
-      : ensureLocalStorage(supervisor, config)
-    ).then(() => []),
-    keepIngressClass(supervisor, config.disable).then(() => []),
-    config.disable.includes('coredns')
-      ? removeClusterDns(supervisor).then(() => [])
-      : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
+    whenWritable({
+      what: 'what components find in the API',
+      room,
+      log: doors.log,
+      start: () => componentObjects(supervisor, config),
+    }),
   ]);
-  const [control, node, ...others] = started;
-  parts.push(...control, ...(node?.parts ?? []), ...others.flat());
+  const [control, node, stopObjects] = started;
+  parts.push(...control, ...(node?.parts ?? []));
+  parts.push({ name: 'objects of components', stop: stopObjects });
   parts.push(
     followAddresses({ ...options, moved: (from) => moveServer({ ...options, node }, from) }),
   );
+}
+
+/** Roles, classes and Services of what is a part of this program; only what is not there yet. */
+async function componentObjects(
+  client: Client,
+  config: ServerConfig,
+): Promise<() => Promise<void>> {
+  const { disable, clusterDns } = config;
+  await Promise.all([
+    ensureNetworkRole(client),
+    disable.includes('local-storage')
+      ? removeLocalStorage(client)
+      : ensureLocalStorage(client, config),
+    keepIngressClass(client, disable),
+    disable.includes('coredns') ? removeClusterDns(client) : ensureClusterDns(client, clusterDns),
+  ]);
+  return () => Promise.resolve();
 }
 
 /** What k3s deploys as files, and is a part of this program here. */
