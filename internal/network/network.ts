@@ -26,6 +26,7 @@ import type { DnsServer } from './dns/server.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
 import { startHostGw } from './overlay/host-gw.ts';
 import { NftGuards } from './nft/guards.ts';
+import { removeOtherDevices } from './overlay/devices.ts';
 import { followPodWays, type PodWays } from './pod-ways.ts';
 import { startRepair, type Overlay } from './repair.ts';
 import { startVxlan } from './overlay/vxlan.ts';
@@ -166,6 +167,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   await disk.makeDir('network.run', options.runDir, 0o700);
   const settings = [...sysctls, ...(addresses.clusterCidr6 ? await sysctls6(options) : [])];
   for (const [name, value] of settings) await setSysctl(options, name, value);
+  await removeOtherDevices(options, options.backend);
   const { services, backend } = options;
   const rules = services || backend !== 'none';
   const guards = new NftGuards({ ...options, log: log.named('nft') });

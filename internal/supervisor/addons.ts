@@ -1,9 +1,9 @@
 import type { ResourceRef } from '../api/object.ts';
-import { ApiError } from '../api/status.ts';
 import { own } from '../base/own.ts';
 import type { Client } from '../client/client.ts';
 import { eventRecorder, type EventRecorder } from '../client/events.ts';
 import type { Doors } from './doors.ts';
+import { orUndefined } from './own-objects.ts';
 
 export const addonRef: ResourceRef = {
   group: 'k3s.cattle.io',
@@ -96,11 +96,8 @@ function kindsOf(objects: readonly string[]): string {
 
 async function put(client: Client, named: string, body: object): Promise<Addon> {
   const target = { namespace, name: named };
-  try {
-    return await client.patch<Addon>(addonRef, target, { type: 'merge', body });
-  } catch (error) {
-    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
-  }
+  const patched = await orUndefined(client.patch<Addon>(addonRef, target, { type: 'merge', body }));
+  if (patched) return patched;
   const metadata = { ...target, ...own(body as Record<string, object>, 'metadata') };
   return await client.create<Addon>(addonRef, { apiVersion, kind: 'Addon', ...body, metadata });
 }
@@ -125,13 +122,4 @@ export async function packagedAddons(
       if (!on && ours) await orUndefined(client.delete(addonRef, target));
     }),
   );
-}
-
-async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
-    throw error;
-  }
 }

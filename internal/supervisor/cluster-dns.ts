@@ -1,8 +1,8 @@
 import type { Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
-import { ApiError } from '../api/status.ts';
 import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
+import { orUndefined } from './own-objects.ts';
 
 const where = { namespace: 'kube-system', name: 'kube-dns' };
 const managedBy = 'endpointslice.kubernetes.io/managed-by';
@@ -80,14 +80,5 @@ async function madeByAny(made: Promise<unknown>, look: () => Promise<unknown>): 
     await made;
   } catch (error) {
     if (!(await orUndefined(look()))) throw error;
-  }
-}
-
-async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
-    throw error;
   }
 }

@@ -1,9 +1,9 @@
 import type { IngressClass } from '../api/generated/types/networking-v1.ts';
 import { ingressController } from '../api/ingress/routes.ts';
-import { ApiError } from '../api/status.ts';
 import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
 import { ingressDisabled } from './node-ingress.ts';
+import { makeMissing, orUndefined } from './own-objects.ts';
 
 const name = 'skiff';
 
@@ -20,22 +20,12 @@ async function ensureIngressClass(client: Client): Promise<void> {
     metadata: { name, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
     spec: { controller: ingressController },
   };
-  // A start must not write what is there already: the disk may take nothing.
-  await client.get(refs.ingressClasses, { name }).catch(async (error: unknown) => {
-    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
-    await client.create(refs.ingressClasses, object).catch((other: unknown) => {
-      if (!(other instanceof ApiError && other.reason === 'AlreadyExists')) throw other;
-    });
-  });
+  await makeMissing(client, refs.ingressClasses, object);
 }
 
 /** `--disable=ingress`: Ingresses of no class wait for whoever else there is. */
 async function removeIngressClass(client: Client): Promise<void> {
-  try {
-    const there = await client.get<IngressClass>(refs.ingressClasses, { name });
-    if (there.spec.controller === ingressController)
-      await client.delete(refs.ingressClasses, { name });
-  } catch (error) {
-    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
-  }
+  const there = await orUndefined(client.get<IngressClass>(refs.ingressClasses, { name }));
+  if (there?.spec.controller === ingressController)
+    await orUndefined(client.delete(refs.ingressClasses, { name }));
 }

@@ -1,24 +1,16 @@
 import { join } from 'node:path';
 import type { ResourceRef } from '../api/object.ts';
-import { ApiError } from '../api/status.ts';
 import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
 import { account } from '../controllers/localpath/local-path.ts';
 import { provisioner } from '../controllers/localpath/volume.ts';
 import type { ServerConfig } from './config.ts';
+import { makeMissing, orUndefined, rbac } from './own-objects.ts';
 
 const namespace = 'kube-system';
 const managed = { 'app.kubernetes.io/managed-by': 'skiff' };
 const role = 'local-path-provisioner-role';
 const binding = 'local-path-provisioner-bind';
-
-const rbac = (resource: string, kind: string): ResourceRef => ({
-  group: 'rbac.authorization.k8s.io',
-  version: 'v1',
-  resource,
-  kind,
-  namespaced: false,
-});
 
 /** The objects of the local-path provisioner, under k3s' names. */
 function objects(path: string): [ref: ResourceRef, object: Packaged][] {
@@ -101,33 +93,19 @@ interface Packaged {
 export async function ensureLocalStorage(client: Client, config: ServerConfig): Promise<void> {
   const path = config.localStoragePath ?? join(config.dataDir, 'storage');
   await Promise.all(
-    objects(path).map(async ([ref, object]) => {
-      const { metadata } = object;
-      const labelled = { ...object, metadata: { ...metadata, labels: managed } };
-      if (await there(client.get(ref, metadata))) return;
-      await client.create(ref, labelled).catch((error: unknown) => {
-        if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
-      });
-    }),
+    objects(path).map(([ref, object]) =>
+      makeMissing(client, ref, { ...object, metadata: { ...object.metadata, labels: managed } }),
+    ),
   );
 }
 
 /** `--disable local-storage`: takes away what was made above, and nothing of anybody else. */
 export async function removeLocalStorage(client: Client): Promise<void> {
   for (const [ref, { metadata }] of objects('/').toReversed()) {
-    const found = await there(
+    const found = await orUndefined(
       client.get<{ metadata: { labels?: Record<string, string> } }>(ref, metadata),
     );
     if (found?.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'skiff') continue;
-    await there(client.delete(ref, metadata));
-  }
-}
-
-async function there<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
-    throw error;
+    await orUndefined(client.delete(ref, metadata));
   }
 }

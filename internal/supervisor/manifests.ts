@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import type { KubeObject, ResourceRef } from '../api/object.ts';
-import { ApiError } from '../api/status.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import type { Addons } from './addons.ts';
 import type { Doors } from './doors.ts';
 import { findManifests } from './manifest-files.ts';
+import { orUndefined } from './own-objects.ts';
 
 export interface ManifestsOptions {
   /** server/manifests: each YAML or JSON file in it is applied, and again when it changes. */
@@ -180,11 +180,7 @@ async function remove(options: ManifestsOptions, key: string): Promise<void> {
   const [apiVersion = '', kind = '', namespace = '', name = ''] = key.split('|');
   const ref = options.resolve(apiVersion, kind);
   if (!ref) return; // the kind is gone, and its objects with it
-  try {
-    await options.client.delete(ref, { ...(namespace && { namespace }), name });
-  } catch (error) {
-    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
-  }
+  await orUndefined(options.client.delete(ref, { ...(namespace && { namespace }), name }));
 }
 
 function documents(text: string): KubeObject[] {

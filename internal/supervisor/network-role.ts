@@ -1,19 +1,9 @@
-import { ApiError } from '../api/status.ts';
-import type { ResourceRef } from '../api/object.ts';
-import { own } from '../base/own.ts';
 import type { Client } from '../client/client.ts';
 import { ingressAccount } from '../controllers/ingress/ingress.ts';
 import { networkGroup } from '../pki/node-certificates.ts';
 import { dnsSettingsName } from './node-network.ts';
+import { ensure, rbac } from './own-objects.ts';
 
-/** The kinds of roles and their bindings. */
-export const rbac = (resource: string, kind: string): ResourceRef => ({
-  group: 'rbac.authorization.k8s.io',
-  version: 'v1',
-  resource,
-  kind,
-  namespaced: false,
-});
 const name = networkGroup;
 const read = ['get', 'list', 'watch'];
 
@@ -78,44 +68,4 @@ export async function ensureNetworkRole(client: Client): Promise<void> {
     ensure(client, rbac('clusterroles', 'ClusterRole'), ingressRole),
     ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), ingressBinding),
   ]);
-}
-
-/** Writes only what is not there as it should be: a start must not wear the disk. */
-export async function ensure(
-  client: Client,
-  ref: ResourceRef,
-  object: { metadata: { name: string } },
-): Promise<void> {
-  const { name } = object.metadata;
-  try {
-    const there = await client.get<Record<string, unknown>>(ref, { name });
-    const same = Object.entries(object).every(
-      ([key, value]) => key === 'metadata' || isWithin(value, there[key]),
-    );
-    if (!same)
-      await client.patch(ref, { name }, { type: 'merge', body: object }, { fieldManager: 'skiff' });
-  } catch (error) {
-    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
-    await client.create(ref, object).catch((failure: unknown) => {
-      if (!(failure instanceof ApiError && failure.reason === 'AlreadyExists')) throw failure;
-    });
-  }
-}
-
-/** Whether all of `wanted` is in `there`: the server adds defaults. Lists are equal or not. */
-function isWithin(wanted: unknown, there: unknown): boolean {
-  if (Array.isArray(wanted))
-    return (
-      Array.isArray(there) &&
-      wanted.length === there.length &&
-      wanted.every((one, i) => isWithin(one, there[i]))
-    );
-  if (typeof wanted !== 'object' || wanted === null) return wanted === there;
-  return (
-    typeof there === 'object' &&
-    there !== null &&
-    Object.entries(wanted).every(([key, value]) =>
-      isWithin(value, own(there as Record<string, unknown>, key)),
-    )
-  );
 }

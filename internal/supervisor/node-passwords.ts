@@ -5,6 +5,7 @@ import { own } from '../base/own.ts';
 import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
 import type { Random } from '../io/random.ts';
+import { orUndefined } from './own-objects.ts';
 
 const namespace = 'kube-system';
 const secretName = (nodeName: string): string => `${nodeName}.node-password.skiff`;
@@ -98,13 +99,4 @@ function hashOf(password: string, salt: Buffer, params: typeof cost): Promise<st
         : resolve(`$1:${salt.toString('hex')}:${logN}:${r}:${p}:${key.toString('hex')}`),
     );
   });
-}
-
-async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
-    throw error;
-  }
 }

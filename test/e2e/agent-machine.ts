@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, TestNode } from './node.ts';
+import { root, TestNode, until, type TestCluster } from './node.ts';
 
 /** A machine that runs `skiff agent`. */
 export class AgentMachine {
@@ -26,6 +26,29 @@ export class AgentMachine {
     const binary = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
     const command = ['bash', '-c', shell, 'agent', binary, 'agent', ...flags];
     this.node.start(command, 'agent.log', env);
+  }
+
+  /** Starts the agent with what it needs to join, and waits until its node is Ready. */
+  async join(cluster: TestCluster, flags: string[] = []): Promise<void> {
+    this.start(['--server', cluster.url, '--token', cluster.token(), ...flags]);
+    const { name } = this.node;
+    await until(`node ${name} is Ready`, () => cluster.nodeIsReady(name), {
+      timeoutMs: 90_000,
+      seen: () => this.log().slice(-2000),
+    });
+  }
+
+  /** From now on nothing comes in that was not asked for, as behind a NAT. */
+  behindNat(): void {
+    const rules = `table inet nat-like {
+      chain incoming {
+        type filter hook input priority -50;
+        iifname "eth0" ct state established,related accept
+        iifname "eth0" meta l4proto { tcp, udp } drop
+      }
+    }`;
+    const done = this.node.exec(['nft', '-f', '-'], { input: rules });
+    if (done.code !== 0) throw new Error(done.stderr);
   }
 
   kill(signal: 'KILL' | 'TERM'): void {

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
@@ -12,9 +10,7 @@ let failed = false;
 beforeAll(async () => {
   await cluster.up({ images: [busybox()] });
   await away.boot([busybox()]);
-  const token = readFileSync(join(cluster.node.disk, 'var/lib/skiff/server/agent-token'), 'utf8');
-  away.start(['--server', `https://${cluster.node.ip}:6443`, '--token', token.trim()]);
-  await until('the node is there', () => cluster.kubectl(['get', 'node', 'away']).code === 0);
+  await away.join(cluster);
 });
 afterAll(() => {
   away.down(failed);

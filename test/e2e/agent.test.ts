@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
@@ -8,9 +7,8 @@ import { kubectlProgram, root, run, TestCluster, until } from './node.ts';
 const cluster = new TestCluster('server');
 const [one, two] = [new AgentMachine('one'), new AgentMachine('two')];
 let failed = false;
-const token = (file = 'agent-token'): string =>
-  readFileSync(join(cluster.node.disk, 'var/lib/skiff/server', file), 'utf8').trim();
-const url = (): string => `https://${cluster.node.ip}:6443`;
+const token = (file?: string): string => cluster.token(file);
+const url = (): string => cluster.url;
 
 beforeAll(async () => {
   await cluster.up({ images: [busybox()] });
@@ -22,18 +20,9 @@ afterAll(() => {
 });
 
 const readyNode = (name: string): Promise<unknown> =>
-  until(
-    `node ${name} is Ready`,
-    () =>
-      cluster.kubectl([
-        'get',
-        'node',
-        name,
-        '-o',
-        'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-      ]).stdout === 'True',
-    { seen: () => `\n${one.log().slice(-2000)}\n${two.log().slice(-2000)}` },
-  );
+  until(`node ${name} is Ready`, () => cluster.nodeIsReady(name), {
+    seen: () => `\n${one.log().slice(-2000)}\n${two.log().slice(-2000)}`,
+  });
 
 const pod = (name: string, node: string): string => `
 apiVersion: v1

@@ -30,16 +30,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const nodeIsReady = (name: string): boolean =>
-  cluster.kubectl([
-    'get',
-    'node',
-    name,
-    '-o',
-    'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-  ]).stdout === 'True';
 const readyNode = (name: string, timeoutMs = 60_000): Promise<unknown> =>
-  until(`node ${name} is Ready`, () => nodeIsReady(name), {
+  until(`node ${name} is Ready`, () => cluster.nodeIsReady(name), {
     timeoutMs,
     seen: () => `\n${one.log().slice(-2000)}\n${two.log().slice(-2000)}`,
   });

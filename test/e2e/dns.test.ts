@@ -1,6 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
@@ -14,8 +12,7 @@ let failed = false;
 beforeAll(async () => {
   await cluster.up({ images: [busybox()] });
   await agent.boot();
-  const token = readFileSync(join(cluster.node.disk, 'var/lib/skiff/server/agent-token'), 'utf8');
-  agent.start(['--server', `https://${cluster.node.ip}:6443`, '--token', token.trim()]);
+  await agent.join(cluster);
 });
 afterAll(() => {
   resolver?.kill('SIGKILL');

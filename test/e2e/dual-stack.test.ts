@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
@@ -22,23 +20,7 @@ beforeAll(async () => {
   cluster.startServer();
   await cluster.ready();
   await one.boot([busybox()]);
-  const token = readFileSync(
-    join(cluster.node.disk, 'var/lib/skiff/server/agent-token'),
-    'utf8',
-  ).trim();
-  one.start(['--server', `https://${cluster.node.ip}:6443`, '--token', token]);
-  await until(
-    'the second node is Ready',
-    () =>
-      cluster.kubectl([
-        'get',
-        'node',
-        'one',
-        '-o',
-        'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-      ]).stdout === 'True',
-    { seen: () => one.log().slice(-2000) },
-  );
+  await one.join(cluster);
 });
 afterAll(() => {
   one.down(failed);

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
@@ -9,34 +7,13 @@ import { TestCluster, until } from './node.ts';
 const cluster = new TestCluster('server');
 const one = new AgentMachine('one');
 let failed = false;
-const token = (): string =>
-  readFileSync(join(cluster.node.disk, 'var/lib/skiff/server/agent-token'), 'utf8').trim();
 
 beforeAll(async () => {
   await cluster.launch({ flags: ['--disable-agent'] });
   await cluster.answers();
   await one.boot([busybox()]);
-  const rules = `table inet nat-like {
-    chain incoming {
-      type filter hook input priority -50;
-      iifname "eth0" ct state established,related accept
-      iifname "eth0" meta l4proto { tcp, udp } drop
-    }
-  }`;
-  expect(one.node.exec(['nft', '-f', '-'], { input: rules }).code).toBe(0);
-  one.start(['--server', `https://${cluster.node.ip}:6443`, '--token', token()]);
-  await until(
-    'the node is Ready',
-    () =>
-      cluster.kubectl([
-        'get',
-        'node',
-        'one',
-        '-o',
-        'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-      ]).stdout === 'True',
-    { seen: () => one.log().slice(-2000) },
-  );
+  one.behindNat();
+  await one.join(cluster);
   await until('accounts', () => cluster.kubectl(['get', 'sa', 'default']).code === 0);
 });
 afterAll(() => {

@@ -314,10 +314,8 @@ describe('Ingress', () => {
 
   it('is served by agents too, with the certificates that Ingresses name', async () => {
     onTestFailed(() => void (failed = true));
-    const token = join(cluster.node.disk, 'var/lib/skiff/server/agent-token');
     await agent.boot([busybox()]);
-    const server = `https://${cluster.node.ip}:6443`;
-    agent.start(['--server', server, '--token', readFileSync(token, 'utf8').trim()]);
+    await agent.join(cluster);
     const { ip } = agent.node;
     await until('it is served', () => get('a.test', '/', [], ip) === 'page 200', {
       seen: () => agent.log().slice(-2000),

@@ -20,7 +20,7 @@ beforeAll(async () => {
   writeFileSync(init, '#!/bin/sh\necho stopping\nexit 1\n');
   chmodSync(init, 0o755);
   start();
-  await until('the node is Ready', () => ready() === 'True', wait);
+  await until('the node is Ready', () => cluster.nodeIsReady('one'), wait);
   await until('accounts', () => cluster.kubectl(['get', 'sa', 'default']).code === 0, wait);
 });
 afterAll(() => {
@@ -29,25 +29,18 @@ afterAll(() => {
 });
 
 function start(): void {
-  const token = readFileSync(join(cluster.node.disk, 'var/lib/skiff/server/agent-token'), 'utf8');
   const binary = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
   const shell = `echo $$ > /run/skiff-agent.pid; PATH=${one.node.disk}/bin:$PATH exec "$@"`;
   one.node.start(
     [
       ...['bash', '-c', shell, 'agent', binary, 'agent'],
-      ...['--server', `https://${cluster.node.ip}:6443`, '--token', token.trim()],
+      ...['--server', cluster.url, '--token', cluster.token()],
       '--kubelet-arg=shutdown-grace-period=60s',
       '--kubelet-arg=shutdown-grace-period-critical-pods=30s',
     ],
     'agent.log',
   );
 }
-
-const ready = (): string =>
-  cluster.kubectl([
-    ...['get', 'node', 'one', '-o'],
-    'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-  ]).stdout;
 
 /** A pod that writes its name when it is told to end. */
 const pod = (name: string, more = ''): string => `
@@ -88,7 +81,7 @@ it('a Node that is deleted while it lives is there again, and its pods go on', a
   const was = uid();
   cluster.k('delete', 'node', 'one', '--wait=false');
   await until('another Node is there', () => uid() !== '' && uid() !== was, wait);
-  await until('it is Ready', () => ready() === 'True', wait);
+  await until('it is Ready', () => cluster.nodeIsReady('one'), wait);
   expect(containers()).toBe(before);
 });
 
@@ -116,5 +109,5 @@ it('pods end in good order when the machine shuts down, and the Node says so', a
   expect(cluster.k('get', 'node', 'one', '-o', 'yaml')).toContain('node is shutting down');
   one.node.exec(['rmdir', '/run/systemd/system']);
   start();
-  await until('it is a Ready node again', () => ready() === 'True', wait);
+  await until('it is a Ready node again', () => cluster.nodeIsReady('one'), wait);
 });

@@ -399,6 +399,21 @@ export class TestCluster {
     );
   }
 
+  /** Where other machines find the server. */
+  get url(): string {
+    return `https://${this.node.ip}:6443`;
+  }
+
+  /** What lets another machine join. */
+  token(file = 'agent-token'): string {
+    return readFileSync(join(this.node.disk, 'var/lib/skiff/server', file), 'utf8').trim();
+  }
+
+  nodeIsReady(name: string): boolean {
+    const status = '{.status.conditions[?(@.type=="Ready")].status}';
+    return this.kubectl(['get', 'node', name, '-o', `jsonpath=${status}`]).stdout === 'True';
+  }
+
   log(): string {
     const file = join(this.node.disk, 'server.log');
     return existsSync(file) ? readFileSync(file, 'utf8') : '';

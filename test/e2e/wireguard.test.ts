@@ -17,31 +17,8 @@ beforeAll(async () => {
   requireProgram('wireguard-go');
   await cluster.up({ images: [busybox()], flags });
   await one.boot([busybox()]);
-  const rules = `table inet nat-like {
-    chain incoming {
-      type filter hook input priority -50;
-      iifname "eth0" ct state established,related accept
-      iifname "eth0" meta l4proto { tcp, udp } drop
-    }
-  }`;
-  expect(one.node.exec(['nft', '-f', '-'], { input: rules }).code).toBe(0);
-  const token = readFileSync(
-    join(cluster.node.disk, 'var/lib/skiff/server/agent-token'),
-    'utf8',
-  ).trim();
-  one.start(['--server', `https://${cluster.node.ip}:6443`, '--token', token]);
-  await until(
-    'the node is Ready',
-    () =>
-      cluster.kubectl([
-        'get',
-        'node',
-        'one',
-        '-o',
-        'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-      ]).stdout === 'True',
-    { seen: () => one.log().slice(-2000) },
-  );
+  one.behindNat();
+  await one.join(cluster);
 });
 afterAll(() => {
   one.down(failed);
@@ -135,4 +112,15 @@ it('takes the way to a node that is gone away', async () => {
   cluster.k('delete', 'node', 'one');
   await until('no peer is left', () => wg(cluster.node, 'peers') === '');
   expect(cluster.node.exec(['ip', 'route', 'show', 'dev', 'flannel-wg']).stdout.trim()).toBe('');
+});
+
+it('leaves nothing when the cluster goes back to VXLAN', async () => {
+  onTestFailed(() => void (failed = true));
+  cluster.killServer('TERM');
+  await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+  cluster.startServer([]);
+  await cluster.ready();
+  const left = (...command: string[]): boolean => cluster.node.exec(command).code === 0;
+  await until('the device is gone', () => !left('ip', 'link', 'show', 'flannel-wg'));
+  await until('and its program', () => !left('pgrep', '-x', 'wireguard-go'));
 });

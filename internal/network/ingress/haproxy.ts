@@ -16,7 +16,7 @@ import {
 } from './config.ts';
 
 export interface HaproxyOptions extends Places {
-  /** The program; on the PATH, or where distributions put it. */
+  /** The program, looked for on the PATH. */
   binary?: string;
   clock: Clock;
   disk: Disk;
@@ -36,7 +36,6 @@ const readyPollMs = 50;
 const readyTries = 200;
 const askMs = 5_000;
 const ended = 'it ended';
-const programs = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * HAProxy, started with the first Ingress and ended with the last. It outlives this process, so
@@ -113,7 +112,7 @@ export class Haproxy {
   /** Throws when the program is not there. */
   async #version(): Promise<string> {
     const { spawn, binary = 'haproxy' } = this.#o;
-    const { stdout } = await spawn.run('ingress.version', [binary, '-v'], { env: environment() });
+    const { stdout } = await spawn.run('ingress.version', [binary, '-v']);
     return / version (\S+)/.exec(stdout.toString())?.[1] ?? '';
   }
 
@@ -128,7 +127,6 @@ export class Haproxy {
     const child = spawn.start('ingress.haproxy', [binary, '-db', '-f', configFile(dir)], {
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,
-      env: environment(),
     });
     this.#pid = await this.#untilReady(child);
     child.stderr?.destroy();
@@ -204,10 +202,6 @@ async function infoOf(dir: string): Promise<{ pid: string; version: string } | u
   const pid = /^Pid: (\d+)$/m.exec(said)?.[1];
   return pid ? { pid, version: /^Version: (\S+)/m.exec(said)?.[1] ?? '' } : undefined;
 }
-
-const environment = (): Record<string, string> => ({
-  PATH: `${process.env['PATH'] ?? ''}:${programs}`,
-});
 
 const alerts = (said: string): string =>
   said

@@ -4,7 +4,6 @@ import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
 import { followPeers, type Following, type Here, type Peer, type Peers } from './peers.ts';
-import { device as vxlanDevice } from './vxlan.ts';
 
 export interface HostGwOptions extends Here {
   nodes: Mirror<Node>;
@@ -30,8 +29,6 @@ export function routeChanges(from: Peers, to: Peers): { replace: string[]; remov
  */
 export async function startHostGw(options: HostGwOptions): Promise<Following> {
   const { spawn } = options;
-  // A device of an earlier life with VXLAN would keep its routes.
-  await spawn.run('hostgw.clean', ['ip', 'link', 'delete', vxlanDevice]);
   return await followPeers({
     ...options,
     apply: async (from, to) => {

@@ -10,9 +10,10 @@ import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
+import { devices } from './devices.ts';
 import { followPeers, type Following, type Here, type Peer, type Peers } from './peers.ts';
 
-export const device = 'flannel.1';
+const device = devices.vxlan;
 
 /**
  * 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed.

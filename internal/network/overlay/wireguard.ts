@@ -15,11 +15,11 @@ import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
 import { followPeers, type Following, type Here, type Peer, type Peers } from './peers.ts';
-import { device as vxlanDevice } from './vxlan.ts';
+import { devices } from './devices.ts';
 import { parseKey, type WireguardKey } from './wireguard-key.ts';
 
-/** Device and port are those of Flannel. */
-export const wireguardDevice = 'flannel-wg';
+const wireguardDevice = devices['wireguard-native'];
+/** Flannel's. */
 const port = 51820;
 /** Ethernet minus what WireGuard adds at most: 40 of IPv6, 8 of UDP, 32 of its own. */
 export const wireguardMtu = 1420;
@@ -108,8 +108,6 @@ export function peerChanges(from: Peers, to: Peers): string[][] {
  */
 export async function startWireguard(options: WireguardOptions): Promise<Following> {
   const { spawn, log } = options;
-  // A device of an earlier life with VXLAN would keep its routes.
-  await spawn.run('wireguard.clean', ['ip', 'link', 'delete', vxlanDevice]);
   return await followPeers({
     ...options,
     keyed: true,

@@ -1,9 +1,9 @@
 import type { Lease } from '../../api/generated/types/coordination-v1.ts';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
-import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
+import { orUndefined } from '../own-objects.ts';
 import type { Doors } from '../doors.ts';
 import type { Part } from '../running.ts';
 import type { Before } from './trial.ts';
@@ -104,12 +104,8 @@ async function faultOf({
   if (Date.parse(spec?.renewTime ?? '') < sinceMs)
     return `node ${nodeName} has sent no heartbeat since the upgrade`;
   for (const one of before) {
-    const pod = await client
-      .get<Pod>(refs.pods, { namespace: one.namespace, name: one.pod })
-      .catch((error: unknown) => {
-        if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
-        throw error;
-      });
+    const named = { namespace: one.namespace, name: one.pod };
+    const pod = await orUndefined(client.get<Pod>(refs.pods, named));
     const fault = podFault(one, pod, { rebooted });
     if (fault !== undefined) return fault;
   }
