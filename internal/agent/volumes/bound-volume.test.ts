@@ -108,7 +108,7 @@ describe('a device of the node', () => {
   it('is no folder', async () => {
     await files.disk.makeDir('test', '/disk');
     const block = mount({ local: { path: '/disk' }, volumeMode: 'Block' });
-    await expect(block).rejects.toThrow(/no block device/);
+    await expect(block).rejects.toThrow(/not a block device/);
   });
 });
 
@@ -130,8 +130,8 @@ describe('a share of NFS', () => {
   });
 
   test.each([
-    ['-oops', '/srv', /no name or address/],
-    ['a b', '/srv', /no name or address/],
+    ['-oops', '/srv', /not a name or an address/],
+    ['a b', '/srv', /not a name or an address/],
     ['nas', 'srv', /not absolute/],
     ['nas', '/srv\n', /not absolute/],
   ])('%j:%j is refused', async (server, path, message) => {

@@ -74,7 +74,9 @@ export function policyOf(ingress: Ingress, complaints: string[]): Policy & { clo
     if (text === undefined) return undefined;
     const value = reader(text.trim());
     if (value !== undefined) return value;
-    complaints.push(`annotation ${prefix}${name}: ${JSON.stringify(text).slice(0, 80)} is no such`);
+    complaints.push(
+      `annotation ${prefix}${name}: ${JSON.stringify(text).slice(0, 80)} is not a valid value`,
+    );
     closed ||= guards;
     return undefined;
   };

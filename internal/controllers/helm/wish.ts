@@ -77,7 +77,9 @@ export function wishOf(
     throw new Refused(`the name is longer than the ${longestName} characters that Helm takes`);
   const namespace = spec.targetNamespace || home;
   if (!label.test(namespace) || namespace.length > 63)
-    throw new Refused(`targetNamespace: ${JSON.stringify(namespace)} is no name of a namespace`);
+    throw new Refused(
+      `targetNamespace: ${JSON.stringify(namespace)} is not a name of a namespace`,
+    );
   const isStatic = spec.chart?.startsWith(ownApi) === true;
   const chartUrl = spec.chart?.replace(ownApi, `https://${referred.api.address}/`);
   const source = sourceOf({ ...spec, ...(chartUrl !== undefined && { chart: chartUrl }) });
@@ -125,10 +127,13 @@ function sourceOf({ chart, chartContent, repo }: HelmChartSpec): ChartSource {
   if (httpUrl.test(chart)) return { kind: 'url', url: chart };
   if (ociUrl.test(chart)) return { kind: 'oci', url: chart };
   if (!plainName.test(chart))
-    throw new Refused(`chart: ${JSON.stringify(chart)} is no name, https:// or oci:// address`);
-  if (!repo) throw new Refused(`repo: without it nobody knows where ${chart} comes from`);
+    throw new Refused(
+      `chart: ${JSON.stringify(chart)} is not a name or an https:// or oci:// address`,
+    );
+  if (!repo) throw new Refused(`repo: is required for chart ${chart}, which is not an address`);
   if (ociUrl.test(repo)) return { kind: 'oci', url: `${repo.replace(/\/+$/, '')}/${chart}` };
-  if (!httpUrl.test(repo)) throw new Refused(`repo: ${JSON.stringify(repo)} is no http:// address`);
+  if (!httpUrl.test(repo))
+    throw new Refused(`repo: ${JSON.stringify(repo)} is not an http:// address`);
   return { kind: 'repository', repo, chart };
 }
 
@@ -248,7 +253,7 @@ const units = table({ ms: 1, s: 1000, m: 60_000, h: 3600_000 });
 function timeoutOf({ timeout }: HelmChartSpec): number {
   if (!timeout) return defaultTimeoutMs;
   if (!/^(\d{1,9}(ms|s|m|h))+$/.test(timeout))
-    throw new Refused(`timeout: ${timeout} is no duration such as 5m0s`);
+    throw new Refused(`timeout: ${timeout} is not a duration such as 5m0s`);
   let ms = 0;
   for (const [, number = '', unit = ''] of timeout.matchAll(/(\d+)(ms|s|m|h)/g))
     ms += Number(number) * (units[unit] ?? 0);

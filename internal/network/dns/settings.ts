@@ -59,7 +59,7 @@ export function parseSettings(
     .slice(0, most.stubs)
     .flatMap(([name, found]) => {
       const domain = parseName(name);
-      if (domain === undefined) leftOut(`stubDomains: ${shown(name)} is no name`);
+      if (domain === undefined) leftOut(`stubDomains: ${shown(name)} is not a name`);
       const asked = resolvers(found, 'stubDomains');
       return domain !== undefined && asked.length > 0 ? [{ domain, resolvers: asked }] : [];
     })
@@ -69,14 +69,14 @@ export function parseSettings(
     const ip = parseIp(words[0]);
     const names = words.slice(1).flatMap((name) => parseName(name) ?? []);
     if (ip === undefined || names.length < words.length - 1 || names.length === 0)
-      leftOut(`hosts: ${shown(words.join(' '))} is no address with names`);
+      leftOut(`hosts: ${shown(words.join(' '))} is not an address with names`);
     else for (const name of names) hosts.set(name, [...(hosts.get(name) ?? []), ip]);
   }
   const rewrites = new Map<string, string>();
   for (const words of lines(text('rewrite'))) {
     const [from, to] = [parseName(words[0]), parseName(words[1])];
     if (from === undefined || to === undefined || words.length !== 2 || from === to)
-      leftOut(`rewrite: ${shown(words.join(' '))} is no name and another`);
+      leftOut(`rewrite: ${shown(words.join(' '))} is not a name and another name`);
     else rewrites.set(from, to);
   }
   return {

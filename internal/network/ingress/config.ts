@@ -76,7 +76,11 @@ function guards(dir: string): string[] {
     say(503, 'not ready', `if ${has(route.policy)} !${found('p')}`),
     set('src', 'src,hex'),
     set('who', 'var(txn.policy),concat(/,txn.src)'),
-    say(403, 'not for this address', `if ${is(policy.allow, 'a')} !{ var(txn.who),${who} }`),
+    say(
+      403,
+      'client address is not allowed',
+      `if ${is(policy.allow, 'a')} !{ var(txn.who),${who} }`,
+    ),
     `http-request redirect scheme https code 308 if ${is(policy.redirect, 'r')} !{ ssl_fc }`,
     `http-request track-sc0 var(txn.who) table clients if ${has(policy.rate)}`,
     set('rate', policy.rate),
@@ -89,21 +93,25 @@ function guards(dir: string): string[] {
     set('user', 'var(txn.policy),concat(/,txn.secret)'),
     say(
       401,
-      'who are you?',
+      'authentication required',
       `if ${is(policy.users, 'u')} !{ var(txn.user),${credentials} }`,
       'hdr WWW-Authenticate "Basic realm=\\"Ingress\\", charset=\\"UTF-8\\"" ',
     ),
     set('most', policy.body),
-    say(413, 'too large', `if ${has(policy.body)} { req.body_size,sub(txn.most) -m int gt 0 }`),
+    say(
+      413,
+      'request body is too large',
+      `if ${has(policy.body)} { req.body_size,sub(txn.most) -m int gt 0 }`,
+    ),
     say(
       411,
-      'say how large it is',
+      'Content-Length required',
       `if ${has(policy.body)} !{ req.hdr(content-length) -m found } ` +
         '!{ method GET HEAD OPTIONS DELETE }',
     ),
     say(
       411,
-      'say how large it is',
+      'Content-Length required',
       `if ${has(policy.body)} { req.hdr(transfer-encoding) -m found }`,
     ),
   ];
@@ -149,11 +157,11 @@ function rules(dir: string): string[] {
     set('host', 'req.hdr(host),host_only,lower'),
     // As the backend will read it, so that no rule is walked around.
     set('path', 'path,url_dec,regsub(//+,/,g)'),
-    say(400, 'no dots', 'if { var(txn.path) -m reg (^|/)[.][.]?(/|$) }'),
+    say(400, 'path has . or .. elements', 'if { var(txn.path) -m reg (^|/)[.][.]?(/|$) }'),
     ...lookUps(dir),
-    say(404, 'no Ingress routes this', `unless ${found('route')}`),
+    say(404, 'no Ingress matches this request', `unless ${found('route')}`),
     ...guards(dir),
-    say(503, 'no Service is there', `if ${is(route.protocol, '-')}`),
+    say(503, 'service not found', `if ${is(route.protocol, '-')}`),
     ...choice(dir),
     ...rewriting(),
     'http-request set-header X-Forwarded-Proto https if { ssl_fc }',

@@ -27,12 +27,13 @@ export async function setUpLocal(
   const stat = await tree.statTarget(op, path);
   if (!stat) throw new Error(`path ${JSON.stringify(path)} does not exist`);
   if (block) {
-    if (stat.kind !== 'block') throw new Error(`path ${JSON.stringify(path)} is no block device`);
+    if (stat.kind !== 'block')
+      throw new Error(`path ${JSON.stringify(path)} is not a block device`);
     // The runtime makes it anew in the container, from its numbers: a link is of no use there.
     return { path: await tree.realPath(op, path), manage: false, device: true };
   }
   if (stat.kind !== 'block') {
-    if (stat.kind !== 'dir') throw new Error(`path ${JSON.stringify(path)} is no folder`);
+    if (stat.kind !== 'dir') throw new Error(`path ${JSON.stringify(path)} is not a directory`);
     return { path, manage: true };
   }
   const wanted = fsType || defaultKind;

@@ -13,7 +13,8 @@ export async function mountNfs(
   { doors, dir, options }: { doors: VolumeDoors; dir: string; options: string[] },
 ): Promise<string> {
   const { disk, mounts, tree } = doors;
-  if (!host.test(server)) throw new Error(`server ${JSON.stringify(server)} is no name or address`);
+  if (!host.test(server))
+    throw new Error(`server ${JSON.stringify(server)} is not a name or an address`);
   if (!path.startsWith('/') || /\p{Cc}/u.test(path))
     throw new Error(`path ${JSON.stringify(path)} is not absolute`);
   if ((await mounts.below(op, dir)).includes(dir)) return dir;
