@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { runOk } from '../../io/spawn.ts';
+import { devices } from '../../network/overlay/devices.ts';
 import { expiries } from '../../pki/authorities.ts';
 import { certificateFolders, removeLeaves } from '../credential-services.ts';
 import { ledgerPath, readLedger } from '../ledger.ts';
@@ -194,7 +195,7 @@ async function others({ doors, dataDir }: Patient): Promise<Check[]> {
       .filter(({ kind }) => kind === 'link')
       .map(({ name }) => name),
   );
-  for (const link of ['cni0', 'flannel.1', 'kube-ipvs0']) {
+  for (const link of ['cni0', ...Object.values(devices), 'kube-ipvs0']) {
     if (!links.includes(link) || ours.has(link)) continue;
     found.push({
       what: `network link ${link}`,
