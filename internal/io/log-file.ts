@@ -18,13 +18,15 @@ import {
  */
 const logBounds = { bytes: 8 << 20, checkEvery: 1 << 20 };
 
+const passOver = (): void => undefined;
+
 /**
  * Standard error, whatever becomes of it. A file whose disk is full, or a pipe that nobody reads
  * any more, costs lines: as a stream it would end the process with the first one, and say nothing
  * more when there is room again.
  */
 export function standardError(): (line: string) => void {
-  process.stderr.on('error', () => undefined);
+  process.stderr.off('error', passOver).on('error', passOver);
   if (!fstatSync(2).isFile()) return (line) => void process.stderr.write(line);
   return (line) => {
     try {

@@ -1,3 +1,4 @@
+import { allEnded } from '../base/all-ended.ts';
 import { isAddress } from '../base/addresses.ts';
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
@@ -102,7 +103,7 @@ export async function loadOrCreateAuthorities(options: AuthorityOptions): Promis
   const { dir, disk } = options;
   await disk.makeDir('tls dir', dir, 0o700);
   const ca = (file: string): Promise<Identity> => loadOrMakeAuthority(options, file, 'skiff');
-  const [serverCa, clientCa, requestHeaderCa, serviceKey] = await Promise.all([
+  const [serverCa, clientCa, requestHeaderCa, serviceKey] = await allEnded([
     ca('server-ca'),
     ca('client-ca'),
     ca('request-header-ca'),
@@ -183,7 +184,7 @@ export async function loadOrCreateServer(
   };
   const leaf = (name: LeafName): Promise<Identity> => loadOrIssue({ ...options, ...leaves[name] });
   const [apiServer, admin, kubeletClient, authProxy, controllers, scheduler, proxy] =
-    await Promise.all([
+    await allEnded([
       leaf('apiServer'),
       leaf('admin'),
       leaf('kubeletClient'),
@@ -219,7 +220,7 @@ export async function loadOrCreateNode(
 ): Promise<NodeIdentities> {
   const { dir, disk } = options;
   await disk.makeDir('agent dir', dir, 0o711);
-  const [kubelet, kubeletServing] = await Promise.all([
+  const [kubelet, kubeletServing] = await allEnded([
     loadOrIssue({
       ...options,
       file: 'client-kubelet',

@@ -1,3 +1,4 @@
+import { allEnded } from '../base/all-ended.ts';
 import { loadOrIssue, loadOrMakeAuthority, type AuthorityOptions } from './authorities.ts';
 import type { Identity } from './certificate.ts';
 
@@ -21,12 +22,12 @@ export async function loadOrCreateEtcd(
   options: AuthorityOptions & { names: string[] },
 ): Promise<EtcdIdentities> {
   await options.disk.makeDir('tls dir', options.dir, 0o700);
-  const [serverCa, peerCa] = await Promise.all([
+  const [serverCa, peerCa] = await allEnded([
     loadOrMakeAuthority(options, 'server-ca', 'etcd'),
     loadOrMakeAuthority(options, 'peer-ca', 'etcd'),
   ]);
   const sans = ['localhost', '127.0.0.1', '::1', ...options.names];
-  const [server, peer, client] = await Promise.all([
+  const [server, peer, client] = await allEnded([
     loadOrIssue({
       ...options,
       file: 'server-client',

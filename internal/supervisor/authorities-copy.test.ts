@@ -127,19 +127,24 @@ describe('server/tls', () => {
     ['missing', (path: string): void => rmSync(path), 1],
     ['empty', (path: string): void => writeFileSync(path, ''), 7],
     ['garbage', (path: string): void => writeFileSync(path, 'x'.repeat(300)), 7],
-  ])('of which files are %s is whole again', async (_what, damage, atOnce) => {
-    await start();
-    const before = authorities();
-    const names = Object.keys(before);
-    for (let at = 0; at < names.length; at += atOnce) {
-      lines = [];
-      const some = names.slice(at, at + atOnce);
-      for (const name of some) damage(tls(name));
+  ])(
+    'of which files are %s is whole again',
+    async (_what, damage, atOnce) => {
       await start();
-      expect(authorities()).toEqual(before);
-      for (const name of some) expect(lines.join(''), name).toContain(`tls/${name}`);
-    }
-  });
+      const before = authorities();
+      const names = Object.keys(before);
+      for (let at = 0; at < names.length; at += atOnce) {
+        lines = [];
+        const some = names.slice(at, at + atOnce);
+        for (const name of some) damage(tls(name));
+        await start();
+        expect(authorities()).toEqual(before);
+        for (const name of some) expect(lines.join(''), name).toContain(`tls/${name}`);
+      }
+    // Eight starts, each with a key derived slowly on purpose: minutes on a busy machine.
+    },
+    240_000,
+  );
 
   test('is not made anew where token, store or another authority stand in the way', async () => {
     await start();
