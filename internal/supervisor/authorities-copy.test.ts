@@ -141,7 +141,7 @@ describe('server/tls', () => {
         expect(authorities()).toEqual(before);
         for (const name of some) expect(lines.join(''), name).toContain(`tls/${name}`);
       }
-    // Eight starts, each with a key derived slowly on purpose: minutes on a busy machine.
+      // Eight starts, each with a key derived slowly on purpose: minutes on a busy machine.
     },
     240_000,
   );

@@ -77,9 +77,7 @@ export function wishOf(
     throw new Refused(`the name is longer than the ${longestName} characters that Helm takes`);
   const namespace = spec.targetNamespace || home;
   if (!label.test(namespace) || namespace.length > 63)
-    throw new Refused(
-      `targetNamespace: ${JSON.stringify(namespace)} is not a name of a namespace`,
-    );
+    throw new Refused(`targetNamespace: ${JSON.stringify(namespace)} is not a name of a namespace`);
   const isStatic = spec.chart?.startsWith(ownApi) === true;
   const chartUrl = spec.chart?.replace(ownApi, `https://${referred.api.address}/`);
   const source = sourceOf({ ...spec, ...(chartUrl !== undefined && { chart: chartUrl }) });
