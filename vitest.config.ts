@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Two projects. `unit` is everything beside the sources and the house rules: fast, and no network.
- * `e2e` runs real servers with real containers, each in namespaces of its own, one file after the
- * other. Both first install the programs that they call (test/packages.ts), or say why they cannot.
+ * `e2e` runs real servers with real containers, each in namespaces of its own, two files at a time,
+ * after all of `unit`. Both first install the programs that they call (test/packages.ts), or say why they cannot.
  */
 export default defineConfig({
   test: {
@@ -34,7 +34,9 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/setup.ts'],
-          fileParallelism: false,
+          // Most of their time they wait for machines; two at once halve it, and meet a busy machine.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -33,6 +33,11 @@ const cgroupControllers = [
 ];
 const numbers = 200;
 let made = 0;
+const claims = '/run/skiff-test-numbers';
+const claimed = new Set<string>();
+process.once('exit', () => {
+  for (const path of claimed) giveBack(path);
+});
 
 /**
  * One machine of a test: namespaces of its own, a disk that outlives it, a network link to the
@@ -261,6 +266,7 @@ export class TestNode {
     }
     if (this.#small) run(['umount', '-l', join(this.disk, 'var')]);
     rmSync(this.disk, { recursive: true, force: true });
+    giveBack(join(claims, this.#link.replace('ske', '')));
     for (const c of [...cgroupControllers, ''])
       run([
         'bash',
@@ -278,9 +284,28 @@ export class TestNode {
 function freeNumber(): number {
   for (let tries = 0; tries < numbers; tries++) {
     const n = 10 + ((process.pid + made++) % numbers);
-    if (!existsSync(`/sys/class/net/ske${n}`)) return n;
+    if (!existsSync(`/sys/class/net/ske${n}`) && claim(n)) return n;
   }
   throw new Error('every number of a test node is taken: "ip link" shows who has them');
+}
+
+/** Two files of tests run at a time, and a node has no link before it boots. */
+function claim(n: number): boolean {
+  mkdirSync(claims, { recursive: true });
+  const path = join(claims, String(n));
+  const holder = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  if (holder && holder !== String(process.pid) && !existsSync(`/proc/${holder}`)) rmSync(path);
+  try {
+    writeFileSync(path, String(process.pid), { flag: 'wx' });
+  } catch {
+    return false;
+  }
+  claimed.add(path);
+  return true;
+}
+
+function giveBack(path: string): void {
+  if (claimed.delete(path)) rmSync(path, { force: true });
 }
 
 function descendants(pid: number): number[] {
