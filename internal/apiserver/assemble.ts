@@ -33,6 +33,7 @@ import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
 import { ownOperations } from './subresources/own-operations.ts';
 import { Bookmarks } from './watch/bookmarks.ts';
+import { ListCache } from './http/list-cache.ts';
 import { EventEncoder } from './watch/encoder.ts';
 
 /** Makes a server whole; nothing of it runs yet, and no port is open. */
@@ -87,6 +88,7 @@ export async function assemble(
     audit,
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
+    lists: new ListCache(clock),
     scheme,
     unstored,
     life: new Lifecycle(),

@@ -9,6 +9,7 @@ import type { Authenticator } from './authn/authenticator.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import type { Auditor } from './audit/auditor.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
+import type { ListCache } from './http/list-cache.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -50,6 +51,7 @@ export interface Server {
   readonly audit: Auditor | undefined;
   readonly bookmarks: Bookmarks;
   readonly encoder: EventEncoder;
+  readonly lists: ListCache;
   readonly scheme: Scheme;
   readonly unstored: UnstoredKinds;
   readonly life: Lifecycle;

@@ -1,6 +1,6 @@
 /**
- * An idle server with 10 pods: PSS, CPU, bytes written, context switches over MINUTES (default 10), and
- * then, where strace is installed, the calls of five minutes that wait for the disk.
+ * An idle server with 10 pods: PSS, CPU, bytes written, context switches over MINUTES (default 10),
+ * and then, where strace is installed, the calls of five minutes that wait for the disk.
  */
 import { spawnSync } from 'node:child_process';
 import { busybox } from '../e2e/images.ts';

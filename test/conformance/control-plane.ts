@@ -41,8 +41,40 @@ export class ControlPlane {
    * authority in `ca.crt`.
    */
   async up(store: string): Promise<void> {
+    await this.upApi(store);
+    const kubeconfig = this.kubeconfig;
+    const common = [
+      `--kubeconfig=${kubeconfig}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
+      '--leader-elect=false',
+      '--bind-address=127.0.0.1',
+    ];
+    this.start('kube-controller-manager', [
+      join(this.#tools, 'kube-controller-manager'),
+      ...common,
+      `--secure-port=${await freePort()}`,
+      `--service-account-private-key-file=${this.#at('sa.key')}`,
+      `--root-ca-file=${this.#at('ca.crt')}`,
+      `--cluster-signing-cert-file=${this.#at('ca.crt')}`,
+      `--cluster-signing-key-file=${this.#at('ca.key')}`,
+      '--use-service-account-credentials=true',
+    ]);
+    this.start('kube-scheduler', [
+      join(this.#tools, 'kube-scheduler'),
+      ...common,
+      `--secure-port=${await freePort()}`,
+    ]);
+  }
+
+  #at(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** The API server alone. */
+  async upApi(store: string): Promise<ChildProcess> {
     const port = await freePort();
-    const at = (name: string): string => join(this.dir, name);
+    const at = (name: string): string => this.#at(name);
     this.#writeKubeconfig(port);
     const tls = store.startsWith('https:')
       ? [
@@ -51,7 +83,7 @@ export class ControlPlane {
           `--etcd-keyfile=${at('admin.key')}`,
         ]
       : [];
-    this.start('kube-apiserver', [
+    const api = this.start('kube-apiserver', [
       join(this.#tools, 'kube-apiserver'),
       `--etcd-servers=${store}`,
       ...tls,
@@ -87,29 +119,7 @@ export class ControlPlane {
         ]).stdout === 'ok',
       { seen: () => `see ${at('kube-apiserver.log')}` },
     );
-    const kubeconfig = this.kubeconfig;
-    const common = [
-      `--kubeconfig=${kubeconfig}`,
-      `--authentication-kubeconfig=${kubeconfig}`,
-      `--authorization-kubeconfig=${kubeconfig}`,
-      '--leader-elect=false',
-      '--bind-address=127.0.0.1',
-    ];
-    this.start('kube-controller-manager', [
-      join(this.#tools, 'kube-controller-manager'),
-      ...common,
-      `--secure-port=${await freePort()}`,
-      `--service-account-private-key-file=${at('sa.key')}`,
-      `--root-ca-file=${at('ca.crt')}`,
-      `--cluster-signing-cert-file=${at('ca.crt')}`,
-      `--cluster-signing-key-file=${at('ca.key')}`,
-      '--use-service-account-credentials=true',
-    ]);
-    this.start('kube-scheduler', [
-      join(this.#tools, 'kube-scheduler'),
-      ...common,
-      `--secure-port=${await freePort()}`,
-    ]);
+    return api;
   }
 
   /** Ends what was started, the newest first. */

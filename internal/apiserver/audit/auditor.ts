@@ -122,6 +122,10 @@ class Recording implements Recorded {
     };
   }
 
+  get whole(): boolean {
+    return this.#verdict.level === 'RequestResponse';
+  }
+
   /** Follows the answer: its head for requests that live long, its end for all. */
   follow(answer: ServerResponse): void {
     const { info } = this.#exchange;
@@ -156,9 +160,8 @@ class Recording implements Recorded {
 
   /** The answer's body. */
   response(contentType: string, body: Buffer): void {
-    const whole = this.#verdict.level === 'RequestResponse';
     // Only a Status is told on every level, and it is small.
-    if (!whole && !body.subarray(0, 40).includes('"Status"')) return;
+    if (!this.whole && !body.subarray(0, 40).includes('"Status"')) return;
     this.#answered(
       answered(this.#auditor.scheme, contentType, body, this.#verdict.omitManagedFields),
     );

@@ -4,6 +4,8 @@ import type { ApiError } from '../../api/status.ts';
 
 /** The audit's notes of one request, as those who serve it see them. */
 export interface Recorded {
+  /** The whole answer is wanted. */
+  readonly whole: boolean;
   annotate(key: string, value: string, least?: 'Request'): void;
   authorized(allowed: boolean, reason: string): void;
   request(object: unknown, options?: { patch?: boolean }): void;

@@ -82,20 +82,32 @@ export function send(
   extra?: Record<string, string>,
 ): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const headers: Record<string, string | number | string[]> = {
-    ...traceHeaders(exchange),
-    'cache-control': noCache,
-    'content-type': contentType,
+  const headers = answerHeaders(exchange, contentType, {
     'content-length': bytes.length,
     ...extra,
-  };
-  if (exchange.warnings.length)
-    headers['warning'] = sentWarnings(exchange.warnings).map(warningHeader);
+  });
   const answer = exchange.answer as import('node:http').ServerResponse;
   if (answer.headersSent || answer.destroyed) return;
   exchange.audit?.response(contentType, bytes);
   answer.writeHead(status, headers);
   answer.end(exchange.info.method === 'HEAD' ? undefined : bytes);
+}
+
+/** What each answer with a body carries. */
+export function answerHeaders(
+  exchange: Exchange,
+  contentType: string,
+  more: Record<string, string | number> = {},
+): Record<string, string | number | string[]> {
+  const headers: Record<string, string | number | string[]> = {
+    ...traceHeaders(exchange),
+    'cache-control': noCache,
+    'content-type': contentType,
+    ...more,
+  };
+  if (exchange.warnings.length)
+    headers['warning'] = sentWarnings(exchange.warnings).map(warningHeader);
+  return headers;
 }
 
 const maxWarningRunes = 4096;

@@ -2,12 +2,12 @@ import { Buffer } from 'node:buffer';
 import { defineScalarTag, dump, DUMP_SCHEMA, intYaml11Tag } from 'js-yaml';
 import type { KubeObject } from '../../api/object.ts';
 import { builtinScheme } from '../../api/scheme.ts';
-import type { KeyValue } from '../../store/store.ts';
 import type { Call } from '../registry/call.ts';
 import type { Listed } from '../registry/list.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
 import { UnstoredKinds } from '../registry/unstored-kinds.ts';
-import { jsonOf, viewOf } from '../registry/stored.ts';
+import { viewOf } from '../registry/stored.ts';
+import { listMeta } from './list-form.ts';
 import { contentTypes, type Wanted } from './negotiate.ts';
 
 export interface Rendered {
@@ -85,15 +85,7 @@ export function partialOf(object: KubeObject, version: string): object {
   };
 }
 
-function listMeta(listed: Listed): Record<string, unknown> {
-  const meta: Record<string, unknown> = { resourceVersion: String(listed.revision) };
-  if (listed.continue) meta['continue'] = listed.continue;
-  if (listed.remaining !== undefined && listed.remaining > 0)
-    meta['remainingItemCount'] = listed.remaining;
-  return meta;
-}
-
-/** A list joined from stored bytes. */
+/** A list that is made of its objects: tables, metadata, YAML, and JSON to be read by people. */
 export function renderList(
   call: Call,
   wanted: Wanted,
@@ -120,46 +112,13 @@ export function renderList(
       wanted,
     );
   }
-  if (wanted.format !== 'json' || wanted.pretty) {
-    const list = {
-      kind: resource.listKind,
-      apiVersion: apiVersion(resource),
-      metadata: listMeta(listed),
-      items: views(),
-    };
-    return renderJson(list, wanted);
-  }
-  return { contentType: contentTypes.json, body: listBytes(resource, listed) };
-}
-
-function listBytes(resource: ServedResource, listed: Listed): Buffer {
-  const head =
-    `{"kind":${JSON.stringify(resource.listKind)},` +
-    `"apiVersion":${JSON.stringify(apiVersion(resource))},` +
-    `"metadata":${JSON.stringify(listMeta(listed))},"items":[`;
-  const parts: Buffer[] = [Buffer.from(head)];
-  const comma = Buffer.from(',');
-  listed.kvs.forEach((kv, i) => {
-    if (i > 0) parts.push(comma);
-    parts.push(itemBytes(resource, kv));
-  });
-  parts.push(Buffer.from(']}\n'));
-  return Buffer.concat(parts);
-}
-
-/** In a typed list, items of built-in kinds carry no kind and apiVersion, as Go writes them. */
-function itemBytes(resource: ServedResource, kv: KeyValue): Buffer {
-  const bytes = jsonOf(resource, kv);
-  if (resource.custom) return bytes;
-  const mark = bytes.indexOf('"metadata":');
-  const head = bytes.toString('latin1', 0, mark);
-  if (mark > 0 && /^\{"kind":"[A-Za-z]+","apiVersion":"[\w./]+",$/.test(head)) {
-    const out = bytes.subarray(mark - 1);
-    out[0] = 0x7b;
-    return out;
-  }
-  const { apiVersion: _version, kind: _kind, ...rest } = JSON.parse(bytes.toString()) as KubeObject;
-  return Buffer.from(JSON.stringify(rest));
+  const list = {
+    kind: resource.listKind,
+    apiVersion: apiVersion(resource),
+    metadata: listMeta(listed),
+    items: views(),
+  };
+  return renderJson(list, wanted);
 }
 
 export function tableOf(

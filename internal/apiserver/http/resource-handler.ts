@@ -29,7 +29,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   const wanted = wantedOf(server, exchange, call);
   const input = new RequestInput(server.unstored, exchange, call);
   const result = await operate(server.core, server.operations, call, input);
-  sendResult(server, exchange, call, wanted, result);
+  await sendResult(server, exchange, call, wanted, result);
 }
 
 /** Told before anything is done: whom we cannot answer, for him we do nothing either. */

@@ -7,16 +7,24 @@ import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import { contentTypes, type Wanted } from './negotiate.ts';
 import { renderJson, renderList, renderObject, type Rendered } from './render.ts';
+import { listForm } from './list-form.ts';
+import { sendList } from './send-list.ts';
 import { first } from './request-info.ts';
 
 /** Answers a request with what its operation said, in the form that the client wants. */
-export function sendResult(
-  server: Pick<Server, 'core' | 'unstored'>,
+export async function sendResult(
+  server: Pick<Server, 'core' | 'unstored' | 'lists' | 'flowControl'>,
   exchange: Exchange,
   call: ApiCall,
   wanted: Wanted,
   result: Result,
-): void {
+): Promise<void> {
+  if (result.kind === 'list') {
+    const { listed } = result;
+    const form = listForm(call.resource, wanted, listed);
+    if (form)
+      return sendList(server, exchange, result.code, { resource: call.resource, listed, form });
+  }
   const out = render(server, exchange, call, wanted, result);
   send(exchange, result.code, out.contentType, out.body);
 }

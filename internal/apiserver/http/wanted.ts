@@ -8,7 +8,7 @@ export function wantedFor(exchange: Exchange, resource: ServedResource, list = f
   const offers = {
     table: resource.engine.hasTable,
     partial: true,
-    protobuf: !list && resource.engine.encodeProtobuf !== undefined,
+    protobuf: resource.engine.encodeProtobuf !== undefined,
     list,
   };
   return negotiate(header(exchange.request, 'accept'), offers, prettyFor(exchange));

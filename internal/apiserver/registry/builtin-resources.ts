@@ -7,6 +7,7 @@ import type { KindInfo, Scheme } from '../../api/scheme.ts';
 import { splitApiVersion } from '../../api/scheme.ts';
 import { decodeJson, decodeValue, decodeYaml } from '../../api/codec/decode.ts';
 import { decodeProtobuf, encodeProtobuf, hasProtobuf } from '../../api/codec/protobuf/envelope.ts';
+import { listProtobuf } from '../../api/codec/protobuf/list.ts';
 import { applyDefaults } from '../../api/defaults/defaults.ts';
 import { applyStrategicPatch } from '../../api/patch/strategic.ts';
 import { strategyFor } from '../../api/strategy/strategy.ts';
@@ -107,7 +108,10 @@ function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
       return { object: withDefaults(object), warnings: strict };
     },
     ...(hasProtobuf(info)
-      ? { encodeProtobuf: (object: object) => encodeProtobuf(info, object) }
+      ? {
+          encodeProtobuf: (object: object) => encodeProtobuf(info, object),
+          listProtobuf: listProtobuf(info),
+        }
       : {}),
     ...(conversion ?? {}),
     // What is reset here would get its defaults when read back: it is stored with them.

@@ -24,6 +24,8 @@ export interface Listed {
   revision: number;
   continue: string;
   remaining?: number;
+  /** Nothing was left out by a selector. */
+  whole?: boolean;
 }
 
 /** What an object must look like; `undefined` lets everything pass. */
@@ -108,13 +110,14 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
     }
     from = `${lastTaken.key}\0`;
   }
-  if (!more || !limit) return { kvs, revision, continue: '' };
+  const whole = filter.empty;
+  if (!more || !limit) return { kvs, revision, continue: '', whole };
   const token = encodeContinue({
     v: 'meta.k8s.io/v1',
     rv: revision,
     start: textOf(from.slice(prefix.length - 1)).replace(/^\//, ''),
   });
-  return { kvs, revision, continue: token, remaining: filter.empty ? count : undefined };
+  return { kvs, revision, continue: token, remaining: whole ? count : undefined, whole };
 }
 
 /** A list that a field selector pins to one name reads one key. */

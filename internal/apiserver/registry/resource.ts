@@ -78,6 +78,8 @@ export interface ServedResource extends GroupVersionKind {
   engine: KindEngine;
 }
 
+import type { ListProtobuf } from '../../api/codec/protobuf/list.ts';
+
 export interface Decoded {
   object: KubeObject;
   warnings: string[];
@@ -105,6 +107,8 @@ export interface KindEngine {
    */
   normalize(value: unknown): Decoded;
   encodeProtobuf?(object: KubeObject): Uint8Array;
+  /** Parts of an enveloped list of this kind. */
+  listProtobuf?: ListProtobuf;
   /** Conversion that takes time: brings records into this version before anybody looks at them. */
   prepare?(kvs: readonly import('../../store/store.ts').KeyValue[]): Promise<void>;
   /** The same for an object on its way into the store. */

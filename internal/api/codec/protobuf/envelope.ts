@@ -13,7 +13,7 @@ import { WireWriter } from './writer.ts';
  * What an envelope of `application/vnd.kubernetes.protobuf` begins with; runtime.Unknown follows,
  * whose raw bytes are the object without kind and apiVersion.
  */
-const magic = Buffer.from('6b387300', 'hex');
+export const magic = Buffer.from('6b387300', 'hex');
 /** Nested envelopes: a List of Lists and no more. */
 const maxNesting = 3;
 
