@@ -7,6 +7,7 @@ import { refs } from '../client/refs.ts';
 import { runOk } from '../io/spawn.ts';
 import { openCgroups } from './cgroups/cgroups.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
+import { startCsi, type Csi } from './csi/csi.ts';
 import { LogRotation } from './gc/log-rotation.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import type { Machine } from './machine.ts';
@@ -96,8 +97,15 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
       await runOk(options.spawn, 'images.rename', [...runtime.ctr, 'images', 'remove', from]);
     },
   });
-  const volumes = makeVolumes(input, references, images);
   const volumeDoors = { disk, tree: machine.tree, mounts: machine.mounts };
+  const csi = await startCsi({
+    ...{ client, clock, log, doors: volumeDoors, nodes: input.nodes },
+    nodeName: options.nodeName,
+    kubeletDir: options.kubeletDir ?? '/var/lib/kubelet',
+    changed: () => input.heart.poke(),
+  });
+  input.heart.volumesInUse(() => csi.inUse());
+  const volumes = makeVolumes(input, references, images, csi);
   const localPaths = new LocalPaths(volumeDoors, (path) => volumes.usersOf(path));
   await volumes.start();
   const offline = { now: false };
@@ -169,6 +177,10 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   };
   const node = (): Node | undefined => input.nodes.get(options.nodeName);
   const set = new PodSet({ ports, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
+  // What an earlier life left of a driver's volumes waits for the driver.
+  csi.onDriver(() => {
+    if (input.synced.done) void set.sweep();
+  });
   const mirrorPods = new MirrorPods({
     client,
     pods: input.pods,
@@ -184,7 +196,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   });
   const stop = (): void => {
     stopWays?.();
-    for (const part of [probes, volumes, writer, logs, mirrorPods]) part.stop();
+    for (const part of [probes, volumes, csi, writer, logs, mirrorPods]) part.stop();
   };
   const { terminated } = writer;
   return { set, desired, volumes, localPaths, mirrorPods, terminated, offline, stop };
@@ -222,7 +234,12 @@ function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
   };
 }
 
-function makeVolumes(input: AssembleInput, references: References, images: ImagePuller): Volumes {
+function makeVolumes(
+  input: AssembleInput,
+  references: References,
+  images: ImagePuller,
+  csi: Csi,
+): Volumes {
   const { options, machine, runtime } = input;
   const { client, clock, log, disk, spawn } = options;
   const { tree, mounts } = machine;
@@ -230,6 +247,7 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
   return new Volumes({
     podsDir: `${options.agentDir}/pods`,
     secretsDir: `${options.agentDir}/secrets`,
+    csi: csi.volumes,
     client,
     references,
     clock,

@@ -20,6 +20,8 @@ export interface NodeHeart {
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
   pressure(now: { memory: boolean; disk: boolean }): void;
+  /** Who knows the attached volumes that pods of this node use. */
+  volumesInUse(list: () => string[]): void;
   /** The node takes no more pods, and says why. */
   close(why: string): void;
   /** Something that the Node shows has changed. */
@@ -53,6 +55,7 @@ export async function startNodeHeart(
     pressure: { memory: false, disk: false },
     podCidr: '',
     closed: '',
+    volumesInUse: (): string[] | undefined => undefined,
     stopped: false,
     waiting: [] as (() => void)[],
   };
@@ -116,6 +119,7 @@ export async function startNodeHeart(
       ...(await reportOf(runtime, state)),
       ...(state.closed && { notReady: state.closed }),
       troubles: options.troubles?.list() ?? [],
+      volumesInUse: state.volumesInUse(),
     }),
     onPodCidr: stand,
     clock,
@@ -137,6 +141,10 @@ export async function startNodeHeart(
       state.pressure = now;
       writer.poke();
     },
+    volumesInUse: (list) => {
+      state.volumesInUse = list;
+      writer.poke();
+    },
     close: (why) => {
       state.closed = why;
       writer.poke();
@@ -153,7 +161,7 @@ export async function startNodeHeart(
 async function reportOf(
   runtime: OpenedRuntime,
   state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } },
-): Promise<Omit<NodeReport, 'troubles'>> {
+): Promise<Omit<NodeReport, 'troubles' | 'volumesInUse'>> {
   const pressures = {
     memoryPressure: state.pressure.memory,
     diskPressure: state.pressure.disk,

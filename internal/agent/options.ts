@@ -72,6 +72,8 @@ export interface AgentOptions {
   kubelet?: KubeletOptions;
   /** `<data-dir>/agent`. */
   agentDir: string;
+  /** Where storage drivers expect the kubelet's folders; default /var/lib/kubelet. */
+  kubeletDir?: string;
   /** `/run/skiff`: sockets, pid files, and what a reboot may forget. */
   runDir: string;
   clusterDns: string[];

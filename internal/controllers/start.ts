@@ -1,5 +1,6 @@
 import { table } from '../base/own.ts';
 import type { Controller, ControllerContext } from './context.ts';
+import { startAttachDetachController } from './attachdetach/attach-detach.ts';
 import { startTokenCleaner } from './bootstrap/token-cleaner.ts';
 import { startCertificateApprover } from './certificates/approver.ts';
 import { startCertificateRequestCleaner } from './certificates/cleaner.ts';
@@ -76,6 +77,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'pv-protection': startPvProtectionController,
   'vac-protection': startVacProtectionController,
   'persistentvolume-binder': startPersistentVolumeBinder,
+  'persistentvolume-attach-detach': startAttachDetachController,
   'ephemeral-volume': startEphemeralVolumeController,
   'horizontal-pod-autoscaler': startHorizontalPodAutoscaler,
   'resource-claim': startResourceClaimController,

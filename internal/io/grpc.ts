@@ -70,13 +70,22 @@ const largestMessageBytes = 16 * 1024 * 1024;
 /** Is told of every call that ended: its name, how long it took, and how it failed. */
 export type GrpcObserver = (op: string, ms: number, error: string | undefined) => void;
 
+export interface GrpcOptions {
+  observe?: GrpcObserver | undefined;
+  /** A larger answer fails the call. */
+  mostAnswerBytes?: number;
+}
+
 /** `target` is `unix:///path` or `host:port`. Nothing is dialled before the first call. */
-export function openGrpc(target: string, observe?: GrpcObserver): GrpcChannel {
+export function openGrpc(
+  target: string,
+  { observe, mostAnswerBytes = largestMessageBytes }: GrpcOptions = {},
+): GrpcChannel {
   const client = new Client(target, credentials.createInsecure(), {
     'grpc.initial_reconnect_backoff_ms': reconnectFirstMs,
     'grpc.min_reconnect_backoff_ms': reconnectFirstMs,
     'grpc.max_reconnect_backoff_ms': reconnectMostMs,
-    'grpc.max_receive_message_length': largestMessageBytes,
+    'grpc.max_receive_message_length': mostAnswerBytes,
     'grpc.max_send_message_length': largestMessageBytes,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,

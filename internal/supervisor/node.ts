@@ -159,6 +159,7 @@ async function recordHostChanges(config: NodeConfig, doors: Doors, ledger: Ledge
     '/var/log/containers',
     '/var/lib/cni',
     '/run/netns',
+    '/var/lib/kubelet',
     ...shared,
   ]) {
     if (!(await doors.disk.stat('ledger', dir))) await ledger.record('dir', dir);

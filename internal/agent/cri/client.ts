@@ -55,12 +55,12 @@ const namespace = { 'containerd-namespace': 'k8s.io' };
  * Every call is told to `log`, at level debug.
  */
 export function connectRuntime(socket: string, log?: Log): Runtime {
-  const channel = openGrpc(
-    socket.includes('://') ? socket : `unix://${socket}`,
-    log &&
+  const channel = openGrpc(socket.includes('://') ? socket : `unix://${socket}`, {
+    observe:
+      log &&
       ((call, ms, error) =>
         log.debug('call', { call, ms: Math.round(ms), ...(error !== undefined && { error }) })),
-  );
+  });
   const cri: Record<string, unknown> = { close: () => channel.close() };
   for (const [name, [path, request, response]] of Object.entries(criMethods)) {
     cri[name] = caller(channel, name, {

@@ -48,6 +48,8 @@ export interface NodeReport {
   pidPressure: boolean;
   /** What the node goes on without. */
   troubles: Trouble[];
+  /** Attached volumes that pods use; undefined = not known yet, what was said before stays. */
+  volumesInUse?: string[] | undefined;
 }
 
 /** More images are not listed (kubelet nodeStatusMaxImages). */
@@ -216,6 +218,9 @@ export function nodeStatus(
       architecture: facts.arch,
       ...(facts.swapBytes ? { swap: { capacity: facts.swapBytes } } : {}),
     },
+    ...(report.volumesInUse && {
+      volumesInUse: report.volumesInUse.length > 0 ? report.volumesInUse : undefined,
+    }),
     images: [...report.images]
       .sort((a, b) => (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0))
       .slice(0, mostImages),

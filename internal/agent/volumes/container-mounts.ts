@@ -1,6 +1,7 @@
 import type { Container, Pod, VolumeMount } from '../../api/generated/types/core-v1.ts';
 import { MountPropagation, type Device, type Mount } from '../../wire/cri/cri.ts';
 import type { Disk } from '../../io/disk.ts';
+import type { FilesystemRoom } from '../../io/filesystem.ts';
 import type { Log } from '../../io/log.ts';
 import type { Mounts } from '../../io/mounts.ts';
 import type { Random } from '../../io/random.ts';
@@ -18,6 +19,8 @@ export interface MountedVolume {
   readOnly: boolean;
   /** `path` is a block device: for `volumeDevices`, never for `volumeMounts`. */
   device?: boolean;
+  /** Who else than the file system knows its room; undefined = nobody. */
+  room?(): Promise<FilesystemRoom | undefined>;
 }
 
 export interface ContainerMountsInput {

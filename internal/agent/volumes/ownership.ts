@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Held, Tree } from '../../io/tree.ts';
 
@@ -40,6 +41,20 @@ export async function giveToGroup(
   } finally {
     await held.release();
   }
+}
+
+/** As the pod's security context says; an administrator's path may be a link to the volume. */
+export async function giveToPodsGroup(
+  path: string,
+  { spec }: Pod,
+  options: Omit<OwnershipOptions, 'onRootMismatch'>,
+): Promise<void> {
+  const { fsGroup, fsGroupChangePolicy } = spec.securityContext ?? {};
+  if (fsGroup === undefined) return;
+  await giveToGroup(await options.tree.realPath(op, path), fsGroup, {
+    ...options,
+    onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
+  });
 }
 
 /** Children first: a folder that shows the right owner has been done completely. */

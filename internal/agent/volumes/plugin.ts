@@ -1,20 +1,14 @@
 import type { Pod, Volume } from '../../api/generated/types/core-v1.ts';
 import type { Client } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
-import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
-import type { Mounts } from '../../io/mounts.ts';
-import type { Tree } from '../../io/tree.ts';
+import type { CsiVolumes } from '../csi/csi-volumes.ts';
 import type { DownwardFacts } from '../env/downward.ts';
 import type { MountedVolume } from './container-mounts.ts';
-import type { TokenSource } from './plugins/service-account-token.ts';
+import type { PodVolume, VolumeDoors } from './pod-volume.ts';
 import type { Reference, References } from './references.ts';
 
-export interface VolumeDoors {
-  disk: Disk;
-  tree: Tree;
-  mounts: Mounts;
-}
+export type { PodVolume, VolumeDoors } from './pod-volume.ts';
 
 /** What plug-ins are made with. */
 export interface PluginContext {
@@ -29,6 +23,8 @@ export interface PluginContext {
   doors: VolumeDoors;
   /** Addresses and allocatable resources, for the downward API. */
   facts(pod: Pod): DownwardFacts;
+  /** Volumes of drivers; they are refused without it. */
+  csi?: CsiVolumes;
   /** Shows images; volumes of type image are refused without it. */
   images?: ImageMounts;
 }
@@ -39,16 +35,6 @@ export interface ImageMounts {
   mount(pod: Pod, volume: Volume, dir: string): Promise<void>;
   /** Lets go of what stands behind the mount. Nothing there is no error. */
   forget(dir: string): Promise<void>;
-}
-
-/** One volume of one pod. */
-export interface PodVolume {
-  pod: Pod;
-  volume: Volume;
-  /** The service account tokens of the pod. */
-  tokens: TokenSource;
-  /** Its content could not be had and stays as it is: `refresh` is to be called again later. */
-  stale(): void;
 }
 
 export interface SetUpOptions {

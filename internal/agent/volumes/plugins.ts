@@ -27,7 +27,7 @@ export function volumePlugins(context: PluginContext): VolumePlugin[] {
     secret(context),
     downwardAPI(context),
     projected(context),
-    csi,
+    csi(context),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { statfs } from '../../io/filesystem.ts';
+import { statfs, type FilesystemRoom } from '../../io/filesystem.ts';
 
 /** A claim of a pod whose volume stands on this node. */
 export interface StandingClaim {
@@ -8,10 +8,11 @@ export interface StandingClaim {
   namespace: string;
   claim: string;
   path: string;
+  room?: (() => Promise<FilesystemRoom | undefined>) | undefined;
 }
 
 /** The room of a claim's file system, as the kubelet tells it; a local folder shares its disk's. */
-export interface VolumeUsage extends StandingClaim {
+export interface VolumeUsage extends Omit<StandingClaim, 'room'> {
   at: string;
   availableBytes: number;
   capacityBytes: number;
@@ -23,8 +24,9 @@ export interface VolumeUsage extends StandingClaim {
 export async function volumeUsage(claims: StandingClaim[], nowMs: number): Promise<VolumeUsage[]> {
   const at = new Date(nowMs).toISOString();
   const found = await Promise.all(
-    claims.map(async (claim) => {
-      const room = await statfs('stats.volume', claim.path).catch(() => undefined);
+    claims.map(async ({ room: ask, ...claim }) => {
+      const asked = ask ? ask() : statfs('stats.volume', claim.path);
+      const room = await asked.catch(() => undefined);
       return room ? [{ ...claim, at, ...room }] : [];
     }),
   );

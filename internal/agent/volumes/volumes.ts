@@ -213,11 +213,11 @@ export class Volumes {
       (pod.spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
         const claim =
           persistentVolumeClaim?.claimName ?? (ephemeral && `${pod.metadata.name ?? ''}-${name}`);
-        const path = mounted.get(name)?.path;
+        const standing = mounted.get(name);
         const namespace = pod.metadata.namespace ?? '';
-        return claim !== undefined && path !== undefined
-          ? [{ uid, volume: name, namespace, claim, path }]
-          : [];
+        if (claim === undefined || !standing) return [];
+        const { path, room } = standing;
+        return [{ uid, volume: name, namespace, claim, path, room }];
       }),
     );
   }
@@ -231,8 +231,9 @@ export class Volumes {
 
   /** The uids of all pods that left something on the disk. */
   async leftovers(): Promise<string[]> {
-    const { doors, podsDir, secretsDir } = this.#options;
+    const { doors, podsDir, secretsDir, csi } = this.#options;
     const names = [
+      ...((await csi?.podUids()) ?? []),
       ...(await doors.disk.list(op, podsDir)),
       ...(await doors.disk.list(op, secretsDir)),
     ];

@@ -1,10 +1,11 @@
-import type { PersistentVolume, Pod } from '../../../api/generated/types/core-v1.ts';
+import type { PersistentVolume } from '../../../api/generated/types/core-v1.ts';
 import type { PersistentVolumeClaim } from '../../../api/generated/types/core-v1.ts';
 import type { Client } from '../../../client/client.ts';
 import { refs } from '../../../client/refs.ts';
 import type { MountedVolume } from '../container-mounts.ts';
-import { giveToGroup } from '../ownership.ts';
-import { volumeDir, type VolumeDoors } from '../plugin.ts';
+import { giveToPodsGroup } from '../ownership.ts';
+import type { CsiVolumes } from '../../csi/csi-volumes.ts';
+import { volumeDir, type PodVolume, type VolumeDoors } from '../plugin.ts';
 import { csiDriverMissing } from './csi.ts';
 import { checkHostPath } from './host-path.ts';
 import { setUpLocal } from './local.ts';
@@ -37,36 +38,53 @@ export interface BoundVolumes {
   client: Client;
   doors: VolumeDoors;
   soleUse: SoleUse;
+  csi?: CsiVolumes;
 }
 
-/** Makes the PersistentVolume behind a claim of the pod's namespace stand. */
-export async function setUpClaim(
-  { client, doors, soleUse, podsDir }: BoundVolumes,
-  of: { pod: Pod; name: string; claim: PersistentVolumeClaim; readOnly: boolean; adopted: boolean },
-): Promise<MountedVolume> {
-  const { pod, name, claim, readOnly, adopted } = of;
+/** A claim of the pod's namespace, as the pod uses it. */
+export interface UsedClaim {
+  of: PodVolume;
+  claim: PersistentVolumeClaim;
+  readOnly: boolean;
+}
+
+async function volumeOf(client: Client, claim: PersistentVolumeClaim): Promise<PersistentVolume> {
   const { volumeName } = claim.spec;
   if (claim.status?.phase !== 'Bound' || !volumeName)
     throw new Error(
       `error processing PVC ${claim.metadata.namespace}/${claim.metadata.name}: PVC is not bound`,
     );
-  const bound = await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
+  return await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
+}
+
+/** Makes the PersistentVolume behind a claim stand. */
+export async function setUpClaim(
+  { client, doors, soleUse, podsDir, csi }: BoundVolumes,
+  used: UsedClaim,
+  adopted: boolean,
+): Promise<MountedVolume> {
+  const { of, claim, readOnly } = used;
+  const { pod } = of;
+  const { name } = of.volume;
+  const volume = await volumeOf(client, claim);
   const uid = pod.metadata.uid ?? '';
-  const place = await placeOf(bound, { doors, podsDir, uid, readOnly });
+  const place = volume.spec.csi
+    ? await csi?.setUpPersistent({ volume, claim, readOnly }, { of, adopted })
+    : await placeOf(volume, { doors, podsDir, uid, readOnly });
+  if (!place) throw csiDriverMissing(volume.spec.csi?.driver ?? '');
   // Of several modes nobody knows which one the pod means (kubelet's operation_generator.go).
-  const { accessModes = [] } = bound.spec;
+  const { accessModes = [] } = volume.spec;
   if (accessModes.length === 1 && accessModes[0] === 'ReadWriteOncePod')
-    soleUse.take(volumeName, uid, adopted);
-  const { path, manage, device } = place;
-  const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
-  // An administrator's path may be a link: what it leads to is the volume.
-  if (manage && fsGroup !== undefined)
-    await giveToGroup(await doors.tree.realPath('volume.ownership', path), fsGroup, {
-      ...doors,
-      readOnly,
-      onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
-    });
-  return { name, path, readOnly, ...(device && { device }) };
+    soleUse.take(volume.metadata.name ?? '', uid, adopted);
+  const { path, manage, device, room } = place;
+  if (manage) await giveToPodsGroup(path, pod, { ...doors, readOnly });
+  return { name, path, readOnly, ...(device && { device }), ...(room && { room }) };
+}
+
+/** What a driver is told again while the pod runs. */
+export async function refreshClaim({ client, csi }: BoundVolumes, used: UsedClaim): Promise<void> {
+  const volume = await volumeOf(client, used.claim);
+  if (volume.spec.csi) await csi?.refreshPersistent({ ...used, volume }, used.of);
 }
 
 interface Place {
@@ -74,6 +92,7 @@ interface Place {
   /** Its files may be given to the pod's group. */
   manage: boolean;
   device?: boolean;
+  room?: MountedVolume['room'];
 }
 
 async function placeOf(
@@ -84,7 +103,6 @@ async function placeOf(
   const name = metadata.name ?? '';
   const block = spec.volumeMode === 'Block';
   const options = [...(of.readOnly ? ['ro'] : []), ...(spec.mountOptions ?? [])];
-  if (spec.csi) throw csiDriverMissing(spec.csi.driver);
   if (spec.local) {
     const dir = volumeDir(podsDir, uid, 'local-volume', name);
     return await setUpLocal(spec.local, { doors, dir, block, options });

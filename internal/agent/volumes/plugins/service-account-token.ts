@@ -1,5 +1,6 @@
 import type { TokenRequest } from '../../../api/generated/types/authentication-v1.ts';
 import type { Pod, ServiceAccountTokenProjection } from '../../../api/generated/types/core-v1.ts';
+import { timeOf } from '../../../api/times.ts';
 import { messageOf } from '../../../base/errors.ts';
 import type { Client } from '../../../client/client.ts';
 import { refs } from '../../../client/refs.ts';
@@ -43,17 +44,30 @@ export class TokenSource {
   }
 
   async token(pod: Pod, projection: ServiceAccountTokenProjection): Promise<string> {
+    return (await this.#known(pod, projection)).text;
+  }
+
+  /** As a TokenRequest's status has it. */
+  async status(
+    pod: Pod,
+    projection: ServiceAccountTokenProjection,
+  ): Promise<{ token: string; expirationTimestamp: string }> {
+    const { text, expiresMs } = await this.#known(pod, projection);
+    return { token: text, expirationTimestamp: timeOf(expiresMs) };
+  }
+
+  async #known(pod: Pod, projection: ServiceAccountTokenProjection): Promise<Token> {
     const key = `${projection.audience ?? ''}|${projection.expirationSeconds ?? ''}`;
     const now = this.#clock.now();
     const known = this.#tokens.get(key);
-    if (known && now < known.renewMs) return known.text;
+    if (known && now < known.renewMs) return known;
     try {
       const fresh = await this.#request(pod, projection, now);
       this.#tokens.set(key, fresh);
-      return fresh.text;
+      return fresh;
     } catch (error) {
       // An old token that still opens doors is better than none.
-      if (known && now < known.expiresMs) return known.text;
+      if (known && now < known.expiresMs) return known;
       throw new Error(`failed to fetch token: ${messageOf(error)}`, { cause: error });
     }
   }
