@@ -64,11 +64,10 @@ export const inlineHandle = (uid: string, name: string): string => `csi-${sha256
 /** What a file of ours says; undefined when it is none, or not whole. */
 export function parseVolumeData(bytes: Buffer | undefined): VolumeData | undefined {
   try {
-    const data = JSON.parse(bytes?.toString() ?? '') as Partial<Record<string, unknown>>;
-    const texts = ['specVolID', 'volumeHandle', 'driverName'].every(
-      (key) => typeof data[key] === 'string',
-    );
-    return texts ? (data as unknown as VolumeData) : undefined;
+    const data = JSON.parse(bytes?.toString() ?? '') as Partial<VolumeData>;
+    const { specVolID, volumeHandle, driverName: driver } = data;
+    const whole = [specVolID, volumeHandle, driver].every((text) => typeof text === 'string');
+    return whole ? (data as VolumeData) : undefined;
   } catch {
     return undefined;
   }
