@@ -45,6 +45,7 @@ export async function collectAssets({
   const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
+    'gateway-kinds.json.gz': join(root, 'internal/supervisor/gateway-kinds.json.gz'),
     'pause.tar': join(work, 'pause.tar'),
     'licenses.txt': join(work, 'licenses.txt'),
     ...(kubectl !== undefined && { kubectl }),

@@ -9,6 +9,10 @@ const kubectlNotice =
   'is (above).\nThe licences of the Go modules that it is linked from: ' +
   `https://github.com/kubernetes/kubernetes/tree/v${kubectlVersion}/LICENSES`;
 
+const gatewayNotice =
+  'Copyright The Kubernetes Authors. Licensed under the Apache License, Version 2.0, as skiff ' +
+  'is (above).\nThe CustomResourceDefinitions of https://github.com/kubernetes-sigs/gateway-api';
+
 export interface Package {
   dir: string;
   name: string;
@@ -38,6 +42,7 @@ export function licenseNotices(options: {
       readFileSync(join(options.nodePackage, 'LICENSE'), 'utf8'),
     ],
     ['SQLite (public domain)', sqliteNotice],
+    ['Gateway API (Apache-2.0)', gatewayNotice],
     ...(options.kubectl
       ? [[`kubectl ${kubectlVersion} (Apache-2.0)`, kubectlNotice] as [string, string]]
       : []),

@@ -8,6 +8,7 @@ export const troubleTypes = [
   'AddressMissing',
   'TunnelMissing',
   'IngressDown',
+  'GatewayPortDown',
   'DatastoreFull',
   'DatastoreReadOnly',
   'ReadonlyFilesystem',

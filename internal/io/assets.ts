@@ -19,6 +19,7 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
   'better_sqlite3.node': {
     file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
   },
+  'gateway-kinds.json.gz': { file: 'internal/supervisor/gateway-kinds.json.gz' },
   'pause.tar': { script: 'images/pause/image.ts' },
 });
 

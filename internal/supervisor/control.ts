@@ -11,6 +11,7 @@ import type { ServerIdentities } from '../pki/authorities.ts';
 import { signRequest } from '../pki/sign-request.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import { gatewaysWhenServed } from './gateway.ts';
 import { helmWhenServed } from './helm.ts';
 import type { Part } from './running.ts';
 import { ingressDisabled } from './node-ingress.ts';
@@ -145,6 +146,7 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     running.push(startLocalPath(context, nodeCalls(api)));
   if (!config.disableHelm)
     running.push(helmWhenServed({ config, doors, api, identities, context }));
+  if (!ingressDisabled(config.disable)) running.push(gatewaysWhenServed(api, context));
   return { name: 'controllers', stop: () => running.forEach((one) => one.stop()) };
 }
 

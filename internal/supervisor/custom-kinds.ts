@@ -9,7 +9,7 @@ import type { Doors } from './doors.ts';
 import { ensure, rbac } from './own-objects.ts';
 import type { Part } from './running.ts';
 
-const definitions: ResourceRef = {
+export const definitions: ResourceRef = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
   resource: 'customresourcedefinitions',

@@ -8,6 +8,7 @@ import type { ServerConfig } from './config.ts';
 import { apiAddress } from './credentials.ts';
 import type { Doors } from './doors.ts';
 import { helmProgram } from './helm-program.ts';
+import { whenServed } from './when-served.ts';
 
 /** Starts the Helm controller once its kinds are served: they may be made a moment later. */
 export function helmWhenServed(options: {
@@ -18,10 +19,8 @@ export function helmWhenServed(options: {
   context: ControllerContext;
 }): Pick<Controller, 'stop'> {
   const { config, doors, api, identities, context } = options;
-  const { resources } = api.server.core;
   let running: Controller | undefined;
   let stopped = false;
-  let begun = false;
   const begin = async (): Promise<void> => {
     const address = apiAddress(config, api.port);
     const program = await helmProgram({
@@ -35,18 +34,11 @@ export function helmWhenServed(options: {
     });
     if (!stopped) running = startHelm(context, program, { address });
   };
-  const look = (): void => {
-    if (begun || ![charts, chartConfigs].every((k) => resources.ofKind(k.group, k.version, k.kind)))
-      return;
-    begun = true;
-    unfollow();
+  const unfollow = whenServed(api, [charts, chartConfigs], () => {
     begin().catch((error: unknown) =>
       doors.log.named('helm').error('charts are not installed', { error: messageOf(error) }),
     );
-  };
-  let unfollow: () => void = () => undefined;
-  unfollow = resources.onChange(look);
-  look();
+  });
   return {
     stop: () => {
       stopped = true;

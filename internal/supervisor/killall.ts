@@ -6,7 +6,7 @@ import type { Log } from '../io/log.ts';
 import { mountLines, type MountLine } from '../io/mount-table.ts';
 import type { ProcessInfo, Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
-import { endHaproxy } from '../network/ingress/haproxy.ts';
+import { endAllHaproxies } from '../network/ingress/haproxy.ts';
 import { ingressDir } from './node-ingress.ts';
 import { ownSandboxes, type Places } from './sandboxes.ts';
 
@@ -35,7 +35,7 @@ export interface Ended {
 export async function killAll(machine: Machine, places: Places): Promise<Ended> {
   const server = await stopServer(machine, places);
   await endOrphans({ ...machine, dir: `${places.dataDir}/server/db/etcd` });
-  await endHaproxy({ ...machine, dir: ingressDir(places.runDir) });
+  await endAllHaproxies({ ...machine, dir: ingressDir(places.runDir) });
   const sandboxes = await ownSandboxes(machine.disk, places);
   const pods = await killContainers(machine, places);
   await removeRuntimeState(machine, places);

@@ -1,4 +1,6 @@
+import { gatewayGroup, gatewayRefs } from '../api/gateway/types.ts';
 import type { Client } from '../client/client.ts';
+import { gatewayAccount } from '../controllers/gateway/gateway.ts';
 import { ingressAccount } from '../controllers/ingress/ingress.ts';
 import { networkGroup } from '../pki/node-certificates.ts';
 import { dnsSettingsName } from './node-network.ts';
@@ -6,6 +8,7 @@ import { ensure, rbac } from './own-objects.ts';
 
 const name = networkGroup;
 const read = ['get', 'list', 'watch'];
+const gatewayKinds = Object.values(gatewayRefs).map(({ resource }) => resource);
 
 /**
  * What the network of a node reads: ways to other nodes, Services and their endpoints, and what
@@ -24,6 +27,7 @@ const role = {
       resources: ['networkpolicies', 'servicecidrs', 'ingresses', 'ingressclasses'],
       verbs: read,
     },
+    { apiGroups: [gatewayGroup], resources: gatewayKinds, verbs: read },
   ],
 };
 const binding = {
@@ -60,6 +64,27 @@ const ingressBinding = {
   subjects: [{ kind: 'ServiceAccount', namespace: 'kube-system', name: ingressAccount }],
 };
 
+const gatewayName = `system:controller:${gatewayAccount}`;
+const gatewayRole = {
+  ...role,
+  metadata: { ...role.metadata, name: gatewayName },
+  rules: [
+    { apiGroups: [''], resources: ['nodes', 'services', 'namespaces', 'secrets'], verbs: read },
+    { apiGroups: [gatewayGroup], resources: gatewayKinds, verbs: read },
+    {
+      apiGroups: [gatewayGroup],
+      resources: gatewayKinds.map((resource) => `${resource}/status`),
+      verbs: ['patch', 'update'],
+    },
+  ],
+};
+const gatewayBinding = {
+  ...binding,
+  metadata: { ...binding.metadata, name: gatewayName },
+  roleRef: { ...binding.roleRef, name: gatewayName },
+  subjects: [{ kind: 'ServiceAccount', namespace: 'kube-system', name: gatewayAccount }],
+};
+
 /** Lets the network of every node read what it needs, and our own controller do its work. */
 export async function ensureNetworkRole(client: Client): Promise<void> {
   await Promise.all([
@@ -67,5 +92,7 @@ export async function ensureNetworkRole(client: Client): Promise<void> {
     ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), binding),
     ensure(client, rbac('clusterroles', 'ClusterRole'), ingressRole),
     ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), ingressBinding),
+    ensure(client, rbac('clusterroles', 'ClusterRole'), gatewayRole),
+    ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), gatewayBinding),
   ]);
 }

@@ -5,7 +5,7 @@ import type { Ingress, IngressClass } from '../api/generated/types/networking-v1
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
 import type { Troubles } from '../client/troubles.ts';
-import { endHaproxy } from '../network/ingress/haproxy.ts';
+import { endAllHaproxies } from '../network/ingress/haproxy.ts';
 import { startIngress } from '../network/ingress/ingress.ts';
 import { networkIndexes } from '../network/network.ts';
 import type { NodeConfig } from './config.ts';
@@ -32,7 +32,7 @@ export async function startNodeIngress(options: {
   const { config, cluster, facts, mirrors, doors, troubles } = options;
   const dir = ingressDir(config.runDir);
   if (ingressDisabled(cluster.disable ?? [])) {
-    await endHaproxy({ ...doors, dir });
+    await endAllHaproxies({ ...doors, dir });
     return { name: 'ingress', stop: () => undefined };
   }
   const ingress = startIngress({
@@ -48,6 +48,9 @@ export async function startNodeIngress(options: {
     slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
     secret: (namespace, name) =>
       mirrors.of<Secret>(refs.secrets, { namespace, fieldSelector: `metadata.name=${name}` }),
+    gateways: mirrors,
+    portTrouble: (port, why) =>
+      troubles.set('GatewayPortDown', `port ${port}`, why && `port ${port}: ${why}`),
     log: doors.log.named('ingress'),
     trouble: (why) => troubles.set('IngressDown', 'haproxy', why),
   });

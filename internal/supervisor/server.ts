@@ -31,6 +31,7 @@ import { followKernel, type KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import { ensureLocalStorage, removeLocalStorage } from './local-storage.ts';
 import { startManifests } from './manifests.ts';
+import { startGatewayKinds } from './gateway.ts';
 import { keepIngressClass } from './ingress.ts';
 import { ingressDisabled } from './node-ingress.ts';
 import { ensureNetworkRole } from './network-role.ts';
@@ -294,6 +295,8 @@ async function startBeside(options: Beside): Promise<void> {
       },
     }),
   );
+  const on = !ingressDisabled(config.disable);
+  parts.push(startGatewayKinds({ client: supervisor, api, doors, on }));
   renewal.add(renewServer(options));
   const { etcd, room, renew } = options.datastore;
   if (renew) renewal.add(renew);

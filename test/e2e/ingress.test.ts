@@ -330,7 +330,7 @@ describe('Ingress', () => {
         .stderr;
     cluster.k('create', 'secret', 'generic', 'other', '--from-literal=a=b');
     expect(may('cert')).toBe('');
-    expect(may('other')).toContain('no Ingress of a class of skiff names this Secret');
+    expect(may('other')).toContain('no Ingress or Gateway of a class of skiff names this Secret');
   });
 
   it('ends with the last Ingress, and is nothing with --disable=traefik', async () => {

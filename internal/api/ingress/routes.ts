@@ -1,6 +1,5 @@
-import { isUnicast, parseIpv4, parsePort, type Ipv4, type Port } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
-import type { Service, ServicePort } from '../generated/types/core-v1.ts';
+import type { Service } from '../generated/types/core-v1.ts';
 import type {
   HTTPIngressPath,
   Ingress,
@@ -8,24 +7,12 @@ import type {
   IngressClass,
 } from '../generated/types/networking-v1.ts';
 import { policyOf, type Policy } from './annotations.ts';
+import { portTarget, type Target } from './targets.ts';
 
 /** What IngressClasses of ours name as their controller. */
 export const ingressController = 'skiff/ingress';
 /** How this is said on an Ingress, or (as in old manifests) by a class of old. */
 const classAnnotation = 'kubernetes.io/ingress.class';
-
-/** How a backend is spoken to. */
-export type Protocol = 'h1' | 'h2c' | 'https';
-
-/** The endpoints of a port of a Service, when the proxy itself has to choose among them. */
-export interface Pool {
-  namespace: string;
-  service: string;
-  port: ServicePort;
-}
-
-/** A Service's address, behind which the kernel knows the endpoints, or the endpoints themselves. */
-export type Target = { protocol: Protocol } & ({ ip: Ipv4; port: Port } | { pool: Pool });
 
 /** Where requests go. The names of hosts are lower case, `*.` for one label, '' for any. */
 export interface Route {
@@ -156,7 +143,7 @@ const hostName = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const pathText = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/;
 
 /** Undefined where a path cannot be part of a request that is let through. */
-function decoded(path: string): string | undefined {
+export function decodedPath(path: string): string | undefined {
   try {
     const text = decodeURIComponent(path).replace(/\/\/+/g, '/');
     const walks = text.split('/').some((element) => element === '.' || element === '..');
@@ -177,7 +164,7 @@ const names = (hosts: string[]): string[] =>
 function routeOf(at: At, host: string, rule: HTTPIngressPath): Route | undefined {
   const { path = '/', pathType, backend } = rule;
   const { complaints, ingress, policy } = at;
-  const text = decoded(path === '' ? '/' : path);
+  const text = decodedPath(path === '' ? '/' : path);
   if (host !== '' && !hostName.test(host)) complaints.push(`host ${shown(host)} is not a name`);
   else if (text === undefined) complaints.push(`path ${shown(path)} cannot be part of a request`);
   else if (policy.rewrite !== undefined && elementsOf(text) > longestRewritten)
@@ -198,12 +185,6 @@ function targetOf({ view, ingress, policy, closed, complaints }: At, backend: In
   return closed ? undefined : target;
 }
 
-const protocols = new Map<string | undefined, Protocol>([
-  ['kubernetes.io/h2c', 'h2c'],
-  ['https', 'https'],
-  ['kubernetes.io/wss', 'https'],
-]);
-
 function serviceTarget(
   { service: find }: RouteView,
   { metadata }: Ingress,
@@ -220,13 +201,6 @@ function serviceTarget(
     asked?.name ? p.name === asked.name : p.port === asked?.number,
   );
   if (!port) return no(`Service ${name} has no port ${asked?.name ?? asked?.number ?? ''}`);
-  if ((port.protocol ?? 'TCP') !== 'TCP') return no(`port ${port.port} of ${name} is not of TCP`);
-  if (service.spec.type === 'ExternalName') return no(`Service ${name} is only another's name`);
-  const protocol = protocols.get(port.appProtocol) ?? 'h1';
-  if (sticky || service.spec.clusterIP === 'None')
-    return { pool: { namespace, service: name, port }, protocol };
-  const ip = parseIpv4(service.spec.clusterIP);
-  const number = parsePort(port.port);
-  if (!ip || !number || !isUnicast(ip)) return no(`Service ${name} has no IPv4 cluster address`);
-  return { ip, port: number, protocol };
+  const target = portTarget(service, port, { sticky });
+  return typeof target === 'string' ? no(target) : target;
 }

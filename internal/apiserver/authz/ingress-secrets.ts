@@ -1,17 +1,31 @@
 import { refs } from '../../api/generated/refs.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
+import { gatewaySecrets } from '../../api/gateway/listeners.ts';
+import { ourGateways } from '../../api/gateway/plan.ts';
+import {
+  gatewayRefs,
+  type Gateway,
+  type GatewayClass,
+  type ReferenceGrant,
+} from '../../api/gateway/types.ts';
 import { secretsOf } from '../../api/ingress/annotations.ts';
 import { ourIngresses } from '../../api/ingress/routes.ts';
-import { registryPrefix } from '../../api/registry-key.ts';
-import { follow, type Change, type Followed } from '../follow.ts';
+import { customPrefix, registryPrefix } from '../../api/registry-key.ts';
+import { follow, type Followed } from '../follow.ts';
 import type { NodeGraphOptions } from './node-graph.ts';
 
-/** The Secrets that Ingresses of our classes name: every node that serves them needs these. */
+/**
+ * The Secrets that Ingresses and Gateways of our classes name: every node that serves them needs
+ * these.
+ */
 export class IngressSecrets {
   readonly #o: NodeGraphOptions;
   readonly #ingresses = new Map<string, Ingress>();
   readonly #classes = new Map<string, IngressClass>();
-  readonly #followed: Followed[] = [];
+  readonly #gateways = new Map<string, Gateway>();
+  readonly #gatewayClasses = new Map<string, GatewayClass>();
+  readonly #grants = new Map<string, ReferenceGrant>();
+  #followed: Followed[] = [];
   /** `namespace/name`; made anew when it is asked for after a change. */
   #named: Set<string> | undefined;
 
@@ -21,31 +35,26 @@ export class IngressSecrets {
 
   async start(): Promise<void> {
     const { objectOf, ...options } = this.#o;
-    const into =
-      <T>(objects: Map<string, T>) =>
-      (changes: Change[]): void => {
-        for (const { key, kv } of changes)
-          if (kv) objects.set(key, objectOf(kv) as T);
-          else objects.delete(key);
-        this.#named = undefined;
-      };
-    const [ingresses, classes] = [into(this.#ingresses), into(this.#classes)];
-    this.#followed.push(
-      ...(await Promise.all([
-        follow({
-          ...options,
-          name: 'ingresses',
-          prefix: registryPrefix(refs.ingresses),
-          onChanges: ingresses,
-        }),
-        follow({
-          ...options,
-          name: 'ingressclasses',
-          prefix: registryPrefix(refs.ingressClasses),
-          onChanges: classes,
-        }),
-      ])),
-    );
+    const into = <T>(name: string, prefix: string, objects: Map<string, T>): Promise<Followed> =>
+      follow({
+        ...options,
+        name,
+        prefix,
+        onChanges: (changes) => {
+          for (const { key, kv } of changes)
+            if (kv) objects.set(key, objectOf(kv) as T);
+            else objects.delete(key);
+          this.#named = undefined;
+        },
+      });
+    const { gateways, classes, grants } = gatewayRefs;
+    this.#followed = await Promise.all([
+      into('ingresses', registryPrefix(refs.ingresses), this.#ingresses),
+      into('ingressclasses', registryPrefix(refs.ingressClasses), this.#classes),
+      into('gateways', customPrefix(gateways), this.#gateways),
+      into('gatewayclasses', customPrefix(classes), this.#gatewayClasses),
+      into('referencegrants', customPrefix(grants), this.#grants),
+    ]);
   }
 
   stop(): void {
@@ -53,12 +62,19 @@ export class IngressSecrets {
   }
 
   has(namespace: string, name: string): boolean {
-    this.#named ??= new Set(
-      ourIngresses({
-        ingresses: this.#ingresses.values(),
-        classes: this.#classes.values(),
-      }).flatMap((one) => secretsOf(one).map((secret) => `${one.metadata.namespace}/${secret}`)),
-    );
+    this.#named ??= new Set([...this.#ofIngresses(), ...this.#ofGateways()]);
     return this.#named.has(`${namespace}/${name}`);
+  }
+
+  #ofIngresses(): string[] {
+    const view = { ingresses: this.#ingresses.values(), classes: this.#classes.values() };
+    return ourIngresses(view).flatMap((one) =>
+      secretsOf(one).map((secret) => `${one.metadata.namespace}/${secret}`),
+    );
+  }
+
+  #ofGateways(): string[] {
+    const view = { gateways: this.#gateways.values(), classes: this.#gatewayClasses.values() };
+    return gatewaySecrets(ourGateways(view), [...this.#grants.values()]);
   }
 }

@@ -207,7 +207,7 @@ describe('what the network of a node reads', () => {
       'ingressclasses/nginx': { metadata: { name: 'nginx' }, spec: { controller: 'nginx' } },
     });
     const user = { name: 'system:skiff:network:n1', groups: ['system:skiff:network'] };
-    const refused = 'no Ingress of a class of skiff names this Secret';
+    const refused = 'no Ingress or Gateway of a class of skiff names this Secret';
     const tls = [{ hosts: ['x'], secretName: 'top' }];
     expect(asks({ user })).toBe(refused);
     await put('ingress/a/i', ingress({ tls }, { 'ingress.skiff/basic-auth-secrets': 'ann' }));
@@ -229,6 +229,51 @@ describe('what the network of a node reads', () => {
     await put('ingress/a/i', ingress({ tls }));
     await expect.poll(() => asks({ user })).toBe('allowed');
     await remove('ingress/a/i');
+    await expect.poll(() => asks({ user })).toBe(refused);
+  });
+
+  test('are those of Gateways of our classes, in other namespaces where these let them', async () => {
+    const group = 'gateway.networking.k8s.io';
+    const gateway = (namespace?: string, gatewayClassName = 'skiff'): object => ({
+      metadata: { name: 'g', namespace: 'a' },
+      spec: {
+        gatewayClassName,
+        listeners: [
+          {
+            name: 'https',
+            port: 443,
+            protocol: 'HTTPS',
+            tls: { certificateRefs: [{ name: 'top', namespace }] },
+          },
+        ],
+      },
+    });
+    const { asks, put, remove } = await cluster({
+      [`${group}/gatewayclasses/skiff`]: {
+        metadata: { name: 'skiff' },
+        spec: { controllerName: 'skiff/gateway' },
+      },
+    });
+    const user = { name: 'system:skiff:network:n1', groups: ['system:skiff:network'] };
+    const refused = 'no Ingress or Gateway of a class of skiff names this Secret';
+    expect(asks({ user })).toBe(refused);
+    await put(`${group}/gateways/a/g`, gateway());
+    await expect.poll(() => asks({ user })).toBe('allowed');
+    await put(`${group}/gateways/a/g`, gateway('b'));
+    await expect.poll(() => asks({ user })).toBe(refused);
+    expect(asks({ user, namespace: 'b' })).toBe(refused);
+    await put(`${group}/referencegrants/b/r`, {
+      metadata: { name: 'r', namespace: 'b' },
+      spec: {
+        from: [{ group, kind: 'Gateway', namespace: 'a' }],
+        to: [{ group: '', kind: 'Secret', name: 'top' }],
+      },
+    });
+    await expect.poll(() => asks({ user, namespace: 'b' })).toBe('allowed');
+    expect(asks({ user, namespace: 'b', name: 'other' })).toBe(refused);
+    await remove(`${group}/referencegrants/b/r`);
+    await expect.poll(() => asks({ user, namespace: 'b' })).toBe(refused);
+    await put(`${group}/gateways/a/g`, gateway(undefined, 'other'));
     await expect.poll(() => asks({ user })).toBe(refused);
   });
 });

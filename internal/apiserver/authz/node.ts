@@ -66,7 +66,7 @@ export class NodeAuthorizer implements Authorizer {
     if (path !== undefined || group !== '' || resource !== 'secrets') return no();
     return reads && subresource === '' && this.#ingressSecrets.has(namespace, name)
       ? allowed
-      : no('no Ingress of a class of skiff names this Secret');
+      : no('no Ingress or Gateway of a class of skiff names this Secret');
   }
 
   /** What a node may do hangs on its pods. */

@@ -4,6 +4,7 @@ import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { startPlanned } from '../kit/planned.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
+import { servingFacts } from '../node-addresses.ts';
 import { planIngresses, type IngressView } from './plan.ts';
 
 /** The account; the supervisor gives it its rights. */
@@ -50,13 +51,7 @@ export function startIngressController(ctx: ControllerContext): Controller {
         if (!ingresses.list()[Symbol.iterator]().next().done) again();
       });
       nodes.onChange(({ type, object, old }) => {
-        const facts = (node: Node | undefined): unknown => [
-          node?.metadata.labels,
-          node?.metadata.deletionTimestamp,
-          node?.status?.addresses,
-          node?.status?.conditions?.find((c) => c.type === 'Ready')?.status,
-        ];
-        if (type !== 'MODIFIED' || !jsonEqual(facts(object), facts(old))) again();
+        if (type !== 'MODIFIED' || !jsonEqual(servingFacts(object), servingFacts(old))) again();
       });
     },
   );

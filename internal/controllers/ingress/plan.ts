@@ -1,11 +1,10 @@
 import type { Node, Service } from '../../api/generated/types/core-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
 import { ourIngresses, routesOf } from '../../api/ingress/routes.ts';
-import { servingNodes } from '../../api/ingress/serving-nodes.ts';
 import { refs } from '../../client/refs.ts';
 import { say, type Plan, type Say, type Write } from '../kit/write.ts';
 import { equalAs } from '../../api/equality.ts';
-import { compareIps } from '../service-pods.ts';
+import { servedAddresses } from '../node-addresses.ts';
 
 export interface IngressView {
   ingresses: Ingress[];
@@ -22,7 +21,7 @@ export function planIngresses(view: IngressView): Plan & { complaints: Map<strin
   const writes: Write[] = [];
   const events: Say[] = [];
   const now = new Map<string, string>();
-  const addresses = addressesOf(view.nodes);
+  const addresses = servedAddresses(view.nodes).map((ip) => ({ ip }));
   for (const ingress of ourIngresses(view)) {
     const { metadata, status } = ingress;
     const uid = metadata.uid ?? '';
@@ -49,22 +48,4 @@ export function planIngresses(view: IngressView): Plan & { complaints: Map<strin
     });
   }
   return { steps: [...events, { pace: 'together', writes }], complaints: now };
-}
-
-const isReady = ({ status }: Node): boolean =>
-  status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
-
-/** External addresses of nodes that serve and are Ready when any has one, else internal ones. */
-function addressesOf(nodes: Node[]): { ip: string }[] {
-  const serving = servingNodes(nodes);
-  const ready = serving.filter(isReady);
-  // Where none is Ready none is better: a restart of the only node moves nothing.
-  const of = (type: string): string[] =>
-    (ready.length > 0 ? ready : serving)
-      .flatMap(({ status }) => status?.addresses ?? [])
-      .filter((a) => a.type === type && !a.address.includes(':'))
-      .map((a) => a.address);
-  const external = of('ExternalIP');
-  const ips = [...new Set(external.length > 0 ? external : of('InternalIP'))].sort(compareIps);
-  return ips.map((ip) => ({ ip }));
 }

@@ -1,21 +1,42 @@
 import { longestRewritten } from '../../api/ingress/routes.ts';
+import { gatewayScript } from './gateway-lua.ts';
+import { hash } from './table.ts';
 
 /** Where HAProxy of this node keeps what it is told; all names are ours. */
 export interface Places {
-  /** Below it: `haproxy.cfg`, `admin.sock`, the maps, `certs.list`, `certs/`. */
+  /** Below it: `haproxy.cfg`, `gateway.lua`, `admin.sock`, the maps, `certs.list`, `certs/`. */
   dir: string;
-  httpPort: number;
-  httpsPort: number;
+  /** At least one of the two. */
+  httpPort?: number;
+  httpsPort?: number;
 }
 
 /** What HAProxy looks up, in the order in which it must be told of more. */
-export const mapNames = ['policies', 'allow', 'users', 'pools', 'exact', 'prefix'] as const;
+export const mapNames = [
+  'policies',
+  'allow',
+  'users',
+  'pools',
+  'gateway-specs',
+  'gateway-hosts',
+  'exact',
+  'prefix',
+] as const;
 export type MapName = (typeof mapNames)[number];
+/** What routes name is there before they are. */
+export const routeMaps: ReadonlySet<MapName> = new Set(['exact', 'prefix', 'gateway-hosts']);
+/** Those that a HAProxy without Lua does not have. */
+export const scriptMaps: ReadonlySet<MapName> = new Set(['gateway-specs', 'gateway-hosts']);
+/** In `gateway-hosts` when there is more in it. */
+export const anyEntry = 'any';
 
 export const mapFile = (dir: string, name: MapName): string => `${dir}/${name}.map`;
 export const certList = (dir: string): string => `${dir}/certs.list`;
 export const socketFile = (dir: string): string => `${dir}/admin.sock`;
 export const configFile = (dir: string): string => `${dir}/haproxy.cfg`;
+export const scriptFile = (dir: string): string => `${dir}/gateway.lua`;
+export const scriptOf = (dir: string): string =>
+  gatewayScript({ hosts: mapFile(dir, 'gateway-hosts'), specs: mapFile(dir, 'gateway-specs') });
 const stickyCookie = 'skiff-route';
 
 /** HAProxy takes commands up to this size; a table is told in pieces. */
@@ -152,14 +173,22 @@ function rewriting(): string[] {
   ];
 }
 
-function rules(dir: string): string[] {
+/** A route of a Gateway comes before those of Ingresses. */
+const gateways = (dir: string): string[] => [
+  set('at', 'so_id'),
+  `http-request lua.gateway if { str(${anyEntry}),map_str(${mapFile(dir, 'gateway-hosts')}) -m found }`,
+  `http-response lua.gateway-answer if ${found('answer')}`,
+];
+
+function rules(dir: string, lua: boolean): string[] {
   return [
     set('host', 'req.hdr(host),host_only,lower'),
     // As the backend will read it, so that no rule is walked around.
     set('path', 'path,url_dec,regsub(//+,/,g)'),
     say(400, 'path has . or .. elements', 'if { var(txn.path) -m reg (^|/)[.][.]?(/|$) }'),
+    ...(lua ? gateways(dir) : []),
     ...lookUps(dir),
-    say(404, 'no Ingress matches this request', `unless ${found('route')}`),
+    say(404, 'no Ingress and no Gateway matches this request', `unless ${found('route')}`),
     ...guards(dir),
     say(503, 'service not found', `if ${is(route.protocol, '-')}`),
     ...choice(dir),
@@ -167,6 +196,7 @@ function rules(dir: string): string[] {
     'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
     'http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
     'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+    `http-request set-header Host %[var(txn.newhost)] if ${found('newhost')}`,
     'http-request set-header X-Real-IP %[src]',
     'http-request del-header X-Forwarded-For',
     'option forwardfor',
@@ -185,17 +215,24 @@ function rules(dir: string): string[] {
  * told over its socket, and every target is an address, mostly a Service's, behind which the kernel
  * knows the endpoints. Nothing of an object is in here.
  */
-export function haproxyConfig({ dir, httpPort, httpsPort }: Places): string {
+export function haproxyConfig({
+  dir,
+  httpPort,
+  httpsPort,
+  lua,
+}: Places & { lua: boolean }): string {
   const backend = (name: string, more: string): string[] => [
     `backend ${name}`,
     '  http-request set-dst var(txn.ip)',
     '  http-request set-dst-port var(txn.port)',
     `  http-request set-timeout server ${policy.timeout} if ${has(policy.timeout)}`,
+    `  http-request set-timeout server var(txn.wait) if ${found('wait')}`,
     // A request that may be sent twice is, when a connection that was kept has just ended.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     '  retry-on conn-failure empty-response',
     `  server service 0.0.0.0:0${more}`,
   ];
+  const tls = `ssl crt-list ${certList(dir)} strict-sni alpn h2,http/1.1`;
   return [
     'global',
     `  stats socket ${socketFile(dir)} mode 600 level admin`,
@@ -206,6 +243,8 @@ export function haproxyConfig({ dir, httpPort, httpsPort }: Places): string {
     '  nbthread 1',
     `  tune.bufsize ${bufferBytes}`,
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    // Another script makes another configuration.
+    ...(lua ? [`  lua-load ${scriptFile(dir)}`, `  # ${hash(scriptOf(dir))}`] : []),
     'defaults',
     '  mode http',
     '  timeout connect 5s',
@@ -218,9 +257,10 @@ export function haproxyConfig({ dir, httpPort, httpsPort }: Places): string {
     '  option redispatch 1',
     '  option http-keep-alive',
     'frontend web',
-    `  bind 0.0.0.0:${httpPort}`,
-    `  bind 0.0.0.0:${httpsPort} ssl crt-list ${certList(dir)} strict-sni alpn h2,http/1.1`,
-    ...rules(dir).map((rule) => `  ${rule}`),
+    // What the script knows a listener by is its port.
+    ...(httpPort ? [`  bind 0.0.0.0:${httpPort} id ${httpPort}`] : []),
+    ...(httpsPort ? [`  bind 0.0.0.0:${httpsPort} id ${httpsPort} ${tls}`] : []),
+    ...rules(dir, lua).map((rule) => `  ${rule}`),
     ...backend('h1', ''),
     ...backend('h2c', ' proto h2'),
     ...backend('https', ' ssl verify none sni var(txn.host)'),

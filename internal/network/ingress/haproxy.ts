@@ -11,6 +11,8 @@ import {
   haproxyConfig,
   mapFile,
   mapNames,
+  scriptFile,
+  scriptOf,
   socketFile,
   type Places,
 } from './config.ts';
@@ -49,6 +51,8 @@ const ended = 'it ended';
 export class Haproxy {
   readonly #o: HaproxyOptions;
   #pid: string | undefined;
+  /** Whether it can be taught what Gateways need. */
+  #lua = false;
   #held: HeldProgram | undefined;
   #timer: Timer | undefined;
   #wanted: boolean | undefined;
@@ -61,6 +65,10 @@ export class Haproxy {
 
   get ready(): boolean {
     return this.#held !== undefined;
+  }
+
+  get lua(): boolean {
+    return this.#lua;
   }
 
   want(wanted: boolean): void {
@@ -98,7 +106,7 @@ export class Haproxy {
     const begunMs = clock.monotonicMs();
     try {
       const version = await this.#version();
-      const config = haproxyConfig(this.#o);
+      const config = haproxyConfig({ ...this.#o, lua: this.#lua });
       const before = (await disk.readIfThere('ingress.config', configFile(dir)))?.toString();
       const running = await infoOf(dir);
       if (running?.version === version && before === config) this.#pid = running.pid;
@@ -112,7 +120,8 @@ export class Haproxy {
   /** Throws when the program is not there. */
   async #version(): Promise<string> {
     const { spawn, binary = 'haproxy' } = this.#o;
-    const { stdout } = await spawn.run('ingress.version', [binary, '-v']);
+    const { stdout } = await spawn.run('ingress.version', [binary, '-vv']);
+    this.#lua = /\bUSE_LUA=1\b|\+LUA\b/.test(stdout.toString());
     return / version (\S+)/.exec(stdout.toString())?.[1] ?? '';
   }
 
@@ -123,6 +132,7 @@ export class Haproxy {
     await disk.makeDir('ingress.dir', `${dir}/certs`, 0o700);
     for (const file of [...mapNames.map((name) => mapFile(dir, name)), certList(dir)])
       await disk.writeAtomic('ingress.empty', file, '', { mode: 0o600 });
+    await disk.writeAtomic('ingress.script', scriptFile(dir), scriptOf(dir), { mode: 0o600 });
     await disk.writeAtomic('ingress.config', configFile(dir), config, { mode: 0o600 });
     const child = spawn.start('ingress.haproxy', [binary, '-db', '-f', configFile(dir)], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -193,6 +203,25 @@ export async function endHaproxy({
   await spawn.run('ingress.end', ['kill', '-9', pid]);
   for (let tries = 0; tries < readyTries && (await infoOf(dir)); tries += 1)
     await clock.sleep('ingress.end', readyPollMs);
+}
+
+/** The folder of the HAProxy that serves a port of Gateways which Ingresses do not have. */
+export const portDir = (dir: string, port: number): string => `${dir}/port-${port}`;
+
+/** The ports that folders are there of. */
+export async function portsIn(disk: Disk, dir: string): Promise<number[]> {
+  const names = await disk.list('ingress.ports', dir).catch(() => []);
+  return names.flatMap((name) => /^port-(\d+)$/.exec(name)?.slice(1).map(Number) ?? []);
+}
+
+/** Ends every HAProxy of this node's Ingresses and Gateways. */
+export async function endAllHaproxies(
+  options: Pick<HaproxyOptions, 'dir' | 'spawn' | 'clock' | 'disk'>,
+): Promise<void> {
+  const { dir, disk } = options;
+  for (const port of await portsIn(disk, dir))
+    await endHaproxy({ ...options, dir: portDir(dir, port) });
+  await endHaproxy(options);
 }
 
 /** Undefined when none runs. */

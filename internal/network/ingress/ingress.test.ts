@@ -86,6 +86,7 @@ const start = (): { stop(): void } =>
     secret: () => mirrors.of<Secret>(refs.secrets),
     nodeName: 'n1',
     trouble: (why) => troubles.push(why),
+    portTrouble: () => undefined,
   });
 afterAll(async () => {
   running.stop();
@@ -187,7 +188,7 @@ it('serves nothing without an Ingress, and routes with the first', async () => {
   await client.create(refs.ingresses, ingress('a', { rules: [rule('a.test')] }));
   await until('it is served', async () => (await get('a.test', '/x')) === 'a.test /x http 200');
   expect(await get('A.TEST:80', '/')).toBe('A.TEST:80 / http 200');
-  expect(await get('b.test')).toBe('no Ingress matches this request 404');
+  expect(await get('b.test')).toBe('no Ingress and no Gateway matches this request 404');
 });
 
 it('takes paths, wildcards, defaults and what is not there as they are asked', async () => {

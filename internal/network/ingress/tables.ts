@@ -1,25 +1,28 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
+import type { Entry } from '../../api/gateway/plan.ts';
 import type { Policy } from '../../api/ingress/annotations.ts';
-import { elementsOf, type Pool, type Route } from '../../api/ingress/routes.ts';
+import { elementsOf, type Route } from '../../api/ingress/routes.ts';
+import type { Pool, Target } from '../../api/ingress/targets.ts';
 import { baseOf, bitsOf, bytesOf, type Ipv4, type Ipv4Cidr } from '../../base/addresses.ts';
 import type { Port } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
 import type { MapName } from './config.ts';
+import { gatewayTables } from './gateway-tables.ts';
+import { hash, type Table } from './table.ts';
 
-/** A map of HAProxy: what is asked for, and where it leads. */
-export type Table = ReadonlyMap<string, string>;
 export type Tables = Record<MapName, Table>;
 
 export interface TableView {
   routes: readonly Route[];
+  /** Of Gateways. */
+  entries: readonly Entry[];
   /** The endpoints that are ready, in an order that stays. */
   endpoints(pool: Pool): readonly { ip: Ipv4; port: Port }[];
   /** A Secret of a user; undefined when it is not there. */
   secret(namespace: string, name: string): Secret | undefined;
 }
 
-const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24);
 const none = '-';
 
 /**
@@ -38,16 +41,20 @@ export function tablesOf(view: TableView): Tables {
   };
   for (const route of view.routes) {
     const policy = policyOf(route, view, tables);
-    const value = [...targetOf(route, policy, view, tables.pools), ...placeOf(route)].join('|');
+    const target = targetOf(route.target, policy, view, tables.pools);
+    const value = [...target, ...placeOf(route)].join('|');
     if (route.exact) tables.exact.set(route.host + route.path, value);
     else tables.prefix.set(`${route.host}${route.path.replace(/\/+$/, '')}/`, value);
   }
-  return tables;
+  const places = gatewayTables(view, ({ target }) =>
+    target ? [...targetOf(target, none, view, tables.pools), ...noPlace].join('|') : undefined,
+  );
+  return { ...tables, ...places };
 }
 
 /** `address|port|protocol|policy|pool`; `-` where nobody is. */
 function targetOf(
-  { target }: Route,
+  target: Target | undefined,
   policy: string,
   view: TableView,
   pools: Map<string, string>,
@@ -71,6 +78,9 @@ const placeOf = ({ path }: Route): (string | number)[] => [
   elementsOf(path),
   /[;,]/.test(path) ? '/' : path,
 ];
+
+/** The rewrites of Gateways are not these, and they have no cookies. */
+const noPlace = [0, '/'];
 
 const isPlain = (policy: Policy): boolean =>
   Object.values(policy).every((value) => value === undefined || value === false);
@@ -130,27 +140,4 @@ function credentialsOf(secret: Secret | undefined): string | undefined {
     return undefined;
   const sent = Buffer.from(`${name}:${password}`, 'latin1').toString('base64');
   return createHash('sha256').update(sent).digest('hex').toUpperCase();
-}
-
-/** Longer chains do not fit into one of HAProxy's buffers. */
-const longestPem = 24 * 1024;
-const certificateText = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
-
-/**
- * Key and certificates of a Secret as HAProxy takes them, each written anew from what was parsed.
- * Throws with what is wrong in words.
- */
-export function pemOf({ data }: Secret): string {
-  const text = (name: string): string => Buffer.from(own(data, name) ?? '', 'base64').toString();
-  const chain = (text('tls.crt').match(certificateText) ?? []).map(
-    (pem) => new X509Certificate(pem),
-  );
-  const [leaf] = chain;
-  if (!leaf) throw new Error('tls.crt holds no certificate');
-  const key = createPrivateKey(text('tls.key'));
-  if (!leaf.checkPrivateKey(key)) throw new Error('tls.key is not the key of tls.crt');
-  const parts = [key.export({ type: 'pkcs8', format: 'pem' }), ...chain.map(String)];
-  const pem = parts.map((part) => `${String(part).trim()}\n`).join('');
-  if (pem.length > longestPem) throw new Error('the chain of certificates is too long');
-  return pem;
 }
