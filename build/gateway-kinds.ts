@@ -1,6 +1,6 @@
 /**
- * Writes internal/supervisor/gateway-kinds.json.gz: the CustomResourceDefinitions of the Gateway API
- * that the server ships.
+ * Writes internal/supervisor/gateway-kinds.json.gz: the CustomResourceDefinitions of the Gateway
+ * API that the server ships.
  *
  *     node build/gateway-kinds.ts FOLDER
  *

@@ -50,8 +50,8 @@ export const isHeaderName = (name: string): boolean => token.test(name);
 export const isHeaderValue = (text: string): boolean => value.test(text);
 
 /**
- * Filters as what is to be done; `elements` of the path are what their rule matched, undefined where
- * it matched no prefix. What cannot be done is said by `cannot`.
+ * Filters as what is to be done; `elements` of the path are what their rule matched, undefined
+ * where it matched no prefix. What cannot be done is said by `cannot`.
  */
 export function changesOf(
   filters: readonly RouteFilter[],

@@ -232,7 +232,7 @@ describe('what the network of a node reads', () => {
     await expect.poll(() => asks({ user })).toBe(refused);
   });
 
-  test('are those of Gateways of our classes, in other namespaces where these let them', async () => {
+  test('are those of Gateways of our classes, where a ReferenceGrant lets them', async () => {
     const group = 'gateway.networking.k8s.io';
     const gateway = (namespace?: string, gatewayClassName = 'skiff'): object => ({
       metadata: { name: 'g', namespace: 'a' },

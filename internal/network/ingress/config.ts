@@ -176,7 +176,8 @@ function rewriting(): string[] {
 /** A route of a Gateway comes before those of Ingresses. */
 const gateways = (dir: string): string[] => [
   set('at', 'so_id'),
-  `http-request lua.gateway if { str(${anyEntry}),map_str(${mapFile(dir, 'gateway-hosts')}) -m found }`,
+  'http-request lua.gateway if ' +
+    `{ str(${anyEntry}),map_str(${mapFile(dir, 'gateway-hosts')}) -m found }`,
   `http-response lua.gateway-answer if ${found('answer')}`,
 ];
 

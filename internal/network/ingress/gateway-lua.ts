@@ -1,6 +1,6 @@
 /**
- * What HAProxy does with a request to a Gateway, in the language that it can be taught in. It is the
- * same for all; routes are lines of two maps, and nothing of them is code. `gateway-tables.ts`
+ * What HAProxy does with a request to a Gateway, in the language that it can be taught in. It is
+ * the same for all; routes are lines of two maps, and nothing of them is code. `gateway-tables.ts`
  * writes the lines.
  */
 export const gatewayScript = ({ hosts, specs }: { hosts: string; specs: string }): string =>

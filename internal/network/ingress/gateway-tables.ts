@@ -26,8 +26,8 @@ const newPath = (path: NewPath | undefined): string =>
 const matchesInLine = 500;
 
 /**
- * What the script of `gateway-lua.ts` looks up. `hosts`: `PORT/HOST/PIECE` -> the names of matches in
- * their order. `specs`: a name, which is a hash of the line, -> a match, what is done then, or
+ * What the script of `gateway-lua.ts` looks up. `hosts`: `PORT/HOST/PIECE` -> the names of matches
+ * in their order. `specs`: a name, which is a hash of the line, -> a match, what is done then, or
  * changes. `place` says where a target is, in the words that all routes have.
  */
 export function gatewayTables(

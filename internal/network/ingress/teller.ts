@@ -9,7 +9,7 @@ import {
 } from './config.ts';
 import { Haproxy, type HaproxyOptions } from './haproxy.ts';
 import { hash, type Table } from './table.ts';
-import type { Tables } from './tables.ts';
+import { tablesOf, type Tables } from './tables.ts';
 
 /** A certificate with its key, and the names that clients ask for it by; none: its own. */
 export interface Held {
@@ -165,7 +165,7 @@ export class Teller {
 }
 
 const nothingTold = (): Told => ({
-  tables: Object.fromEntries(mapNames.map((name) => [name, new Map()])) as unknown as Tables,
+  tables: tablesOf({ routes: [], entries: [], endpoints: () => [], secret: () => undefined }),
   certificates: new Map(),
 });
 
