@@ -46,6 +46,7 @@ export async function collectAssets({
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
     'gateway-kinds.json.gz': join(root, 'internal/supervisor/gateway-kinds.json.gz'),
+    'pty.node': join(modules, `@lydell/node-pty-linux-${arch}/pty.node`),
     'pause.tar': join(work, 'pause.tar'),
     'licenses.txt': join(work, 'licenses.txt'),
     ...(kubectl !== undefined && { kubectl }),
@@ -57,7 +58,7 @@ export async function collectAssets({
     mkdirSync(dirname(join(work, name)), { recursive: true });
     inputs.push(...(await bundle(join('internal', entry), join(work, name))));
   }
-  const dirs = packageDirs(root, inputs);
+  const dirs = [...packageDirs(root, inputs), join(modules, `@lydell/node-pty-linux-${arch}`)];
   const nodePackage = join(modules, `node-linux-${arch}`);
   writeFileSync(
     join(work, 'licenses.txt'),

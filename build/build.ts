@@ -66,7 +66,8 @@ console.log(
 /** The runtime and addons of another architecture, by the lock file and so with its checksums. */
 function foreignModules(foreign: string): string {
   const dir = join(root, 'dist', `modules-${foreign}`);
-  if (!existsSync(join(dir, 'node_modules', `node-linux-${foreign}`))) {
+  const needed = [`node-linux-${foreign}`, `@lydell/node-pty-linux-${foreign}`];
+  if (!needed.every((name) => existsSync(join(dir, 'node_modules', name)))) {
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
     step([

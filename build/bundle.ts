@@ -4,9 +4,16 @@ import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
-const optional: Plugin = {
-  name: 'optional',
+/**
+ * Packages that look for a native addon beside themselves are handed the one that loadAddon has
+ * loaded.
+ */
+const addons: Plugin = {
+  name: 'addons',
   setup(setup) {
+    setup.onLoad({ filter: /node-pty[/\\]requireBinary\.js$/ }, () => ({
+      contents: `exports.requireBinary = (file) => globalThis[Symbol.for('skiff.addons')][file];`,
+    }));
     // Optional parts that are never used here must not be looked for at run time.
     setup.onResolve(
       { filter: /^(pg-native|pg-cloudflare|bufferutil|utf-8-validate)$/ },
@@ -39,7 +46,7 @@ export async function bundle(entry: string, outfile: string): Promise<string[]> 
     minifySyntax: true,
     keepNames: true,
     legalComments: 'none',
-    plugins: [optional],
+    plugins: [addons],
     // In the executable nothing may look beside the source file; these keep the expressions valid.
     define: { 'import.meta.dirname': '"/"', 'import.meta.url': '"file:///skiff"' },
     loader: { '.proto': 'text', '.md': 'text', '.yaml': 'text' },

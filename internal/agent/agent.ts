@@ -12,6 +12,7 @@ import { realMachine } from './machine.ts';
 import { startNodeHeart, type NodeHeart } from './node-heart.ts';
 import type { Agent, AgentOptions } from './options.ts';
 import { openNodePort, type NodePort } from './server/node-port.ts';
+import { Shells } from './shell/shells.ts';
 import { startNodeServer } from './server/server.ts';
 import { endPods, shuttingDown } from './shutdown.ts';
 import type { NodeView } from './server/node-view.ts';
@@ -138,10 +139,13 @@ async function openPort(options: AgentOptions, view: NodeView): Promise<NodePort
   const { listen, troubles, clock } = options;
   if (!listen) return undefined;
   const log = options.log.named('kubelet');
+  const shells = options.disableShell
+    ? undefined
+    : new Shells({ ...options, log: options.log.named('shell') });
   return await openNodePort({
     tls: listen.tls,
     listen: (tls) =>
-      startNodeServer({ ...options, ...listen, tls, view, dataDir: options.agentDir, log }),
+      startNodeServer({ ...options, ...listen, tls, view, dataDir: options.agentDir, log, shells }),
     trouble: (why) => troubles?.set('PortTaken', 'kubelet', why),
     clock,
     log,

@@ -100,6 +100,8 @@ export interface AgentOptions {
   unsafeSysctls?: string[];
   /** The HTTPS port of the node; port 0 = any, undefined = none (tests). */
   listen?: { host: string; port: number; tls: { key: string; cert: string; clientCa: string } };
+  /** Nobody gets a terminal on this machine. */
+  disableShell?: boolean;
   /** The node has a pod network: its CNI list must stand when this resolves. */
   onPodCidr(podCidr: string): Promise<void> | void;
   podAddresses?: PodAddresses;

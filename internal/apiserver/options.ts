@@ -109,6 +109,8 @@ export interface ApiServerOptions {
   carriedOutElsewhere?: readonly string[];
   /** Answer metrics.k8s.io here, as long as no APIService gives it to another server. */
   metricsApi?: boolean;
+  /** Nobody gets a terminal on a node through this server. */
+  disableShell?: boolean;
   /** Log every request, at level debug. */
   logRequests?: boolean;
   /** More checks of /readyz, by name: undefined when well, else what is wrong. */

@@ -335,6 +335,11 @@ export const flags: Flag[] = [
     'bool',
     'the serving certificate holds only what --tls-san and the nodes say',
   ),
+  works(
+    'disable-shell',
+    'bool',
+    'No "skiff shell" and no "skiff cp": on a server to any node through it, on an agent to it',
+  ),
   server('disable-helm-controller', 'bool', 'HelmCharts are stored, and not installed'),
   ...none(['disable-apiserver'], 'bool', 'every server serves the API'),
   ...none(['disable-etcd'], 'bool', 'every server that joins keeps a member of the etcd'),

@@ -86,6 +86,7 @@ export function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
     nodeInternalDns: names(settings, 'node-internal-dns'),
     nodeExternalDns: names(settings, 'node-external-dns'),
     protectKernelDefaults: settings.get('protect-kernel-defaults') === true,
+    disableShell: settings.get('disable-shell') === true,
     debug: settings.get('debug') === true || Number(settings.get('v') ?? 0) > 0,
   };
 }

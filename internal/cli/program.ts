@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { SnapshotOptions } from './etcd-snapshot.ts';
 import type { MigrateArguments } from './migrate.ts';
-import { upkeepCommands } from './upkeep-commands.ts';
+import { nodeCommands, upkeepCommands } from './upkeep-commands.ts';
 import { flagsOf, environmentOf } from './flags.ts';
 
 /** The tree of commands. Each action loads what it needs when it is called. */
@@ -44,6 +44,7 @@ export function program(): Command {
   secretsEncrypt(skiff);
   migrate(skiff);
   upkeepCommands(skiff);
+  nodeCommands(skiff);
   skiff
     .command('completion')
     .description('Print shell completion')

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { ConfigError } from '../base/errors.ts';
 import type { BuildArguments } from './airgap.ts';
+import type { ShellOptions } from './shell.ts';
 import type { UpgradeArguments } from './upgrade.ts';
 
 const dataDir = [
@@ -8,6 +9,40 @@ const dataDir = [
   'Folder that holds state',
   process.env['SKIFF_DATA_DIR'] ?? '/var/lib/skiff',
 ] as const;
+
+const kubeconfig = [
+  '--kubeconfig <file>',
+  'Which cluster, and as whom',
+  (process.env['KUBECONFIG'] ?? '').split(':').find(Boolean) ?? '/etc/skiff/skiff.yaml',
+] as const;
+
+/** Programs and files of nodes, for those who may be root there. */
+export function nodeCommands(skiff: Command): void {
+  skiff
+    .command('shell')
+    .description(
+      "Open root's terminal on a node, or run a command there, through the API server: needs the " +
+        'verb "shell" on nodes/shell',
+    )
+    .usage('[options] <node> [-- command...]')
+    .argument('<node>')
+    .argument('[command...]')
+    .option('-t, --tty', 'Give a command a terminal, too')
+    .option(...kubeconfig)
+    .passThroughOptions()
+    .action(async (node: string, command: string[], options: ShellOptions) =>
+      (await import('./shell.ts')).shell(node, command, options),
+    );
+  skiff
+    .command('cp')
+    .description('Copy a file or folder from a node (NODE:PATH) or to it, as "shell" gets there')
+    .argument('<from>')
+    .argument('<to>')
+    .option(...kubeconfig)
+    .action(async (from: string, to: string, options: { kubeconfig: string }) =>
+      (await import('./copy.ts')).copy(from, to, options),
+    );
+}
 
 /** Commands of a machine's life: what it is given before it has a network. */
 export function upkeepCommands(skiff: Command): void {

@@ -20,6 +20,7 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
     file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
   },
   'gateway-kinds.json.gz': { file: 'internal/supervisor/gateway-kinds.json.gz' },
+  'pty.node': { file: `node_modules/@lydell/node-pty-linux-${process.arch}/pty.node` },
   'pause.tar': { script: 'images/pause/image.ts' },
 });
 
@@ -31,7 +32,11 @@ interface Manifest extends BuildInfo {
   assets: Record<string, { hash: string; size: number; packed?: 'zstd' }>;
 }
 
-const loaded = new Map<string, object>();
+/**
+ * Where native addons are handed to packages that would look for them on disk (see
+ * build/bundle.ts).
+ */
+const addonRegistry = Symbol.for('skiff.addons');
 
 export const embedded: boolean = isSea();
 
@@ -90,12 +95,13 @@ export async function assetFile(name: string): Promise<string> {
 
 /** Loads a native addon and returns its exports. */
 export async function loadAddon(name: string): Promise<object> {
-  const known = loaded.get(name);
+  const loaded = addons();
+  const known = loaded[name];
   if (known) return known;
   const file = await assetFile(name);
   const module = { exports: {} };
   process.dlopen(module, file);
-  loaded.set(name, module.exports);
+  loaded[name] = module.exports;
   return module.exports;
 }
 
@@ -183,4 +189,9 @@ export async function pruneUnpacked(): Promise<void> {
   for (const name of await fs.readdir(dir).catch(() => []))
     if (/^[0-9a-f]{16}$/.test(name) && !own.has(name))
       await fs.rm(join(dir, name), { recursive: true, force: true });
+}
+
+function addons(): Record<string, object> {
+  const holder = globalThis as Record<symbol, Record<string, object> | undefined>;
+  return (holder[addonRegistry] ??= {});
 }

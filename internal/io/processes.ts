@@ -1,8 +1,12 @@
 import * as fs from 'node:fs/promises';
+import { constants } from 'node:os';
+import { own } from '../base/own.ts';
 
 export interface ProcessInfo {
   pid: number;
   parent: number;
+  /** The session (setsid(2)) that it belongs to, by the pid of who began it. */
+  session?: number;
   command: string[];
 }
 
@@ -28,10 +32,15 @@ export const realProcesses: Processes = {
           fs.readFile(`/proc/${name}/stat`, 'utf8'),
           fs.readFile(`/proc/${name}/cmdline`, 'utf8'),
         ]);
-        // The program's name stands in parentheses and may hold anything; the parent is the second
-        // field after it.
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        found.push({ pid: Number(name), parent, command: cmdline.split('\0').slice(0, -1) });
+        // The program's name stands in parentheses and may hold anything; after it come state,
+        // parent, process group and session.
+        const [, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        found.push({
+          pid: Number(name),
+          parent: Number(parent),
+          session: Number(session),
+          command: cmdline.split('\0').slice(0, -1),
+        });
       } catch {
         continue; // ended meanwhile
       }
@@ -57,3 +66,7 @@ export const realProcesses: Processes = {
     /\) T [^)]*$/.test(await fs.readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
   mountNamespace: (pid) => fs.readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined),
 };
+
+/** A program that a signal ended has this status, as shells say it. */
+export const statusOfSignal = (name: NodeJS.Signals): number =>
+  128 + (own(constants.signals, name) ?? 0);

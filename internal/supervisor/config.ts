@@ -71,6 +71,8 @@ export interface NodeConfig {
   /** Names of the node, as NodeAddresses. */
   nodeInternalDns?: string[];
   nodeExternalDns?: string[];
+  /** No terminal on this machine, and on a server, through it. */
+  disableShell?: boolean;
   /** Refuse to start on a kernel whose settings are not those that the kubelet wants. */
   protectKernelDefaults?: boolean;
   debug: boolean;

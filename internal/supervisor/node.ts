@@ -119,6 +119,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       port: kubeletPort,
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
+    disableShell: config.disableShell,
     onPodCidr: (range) => {
       podCidr = range;
       return network.setPodCidr(range);

@@ -82,6 +82,7 @@ export async function startApi({
     nodePortRange: config.nodePortRange,
     carriedOutElsewhere: [...config.disable, ...(config.disableControllers ? ['controllers'] : [])],
     metricsApi: !config.disable.includes('metrics-server'),
+    disableShell: config.disableShell,
     logRequests: config.debug,
     version: { gitVersion: gitVersion(version), gitCommit: build },
   });

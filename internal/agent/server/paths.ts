@@ -10,6 +10,8 @@ export interface NodePath {
    * running: the right asked for is always `create`.
    */
   runs?: true;
+  /** A verb of its own, whatever the method. */
+  verb?: string;
 }
 
 const get = ['GET'];
@@ -28,6 +30,7 @@ export const nodePaths: readonly NodePath[] = [
   { path: '/logs/*', methods: get, allowedBy: ['log'] },
   { path: '/localvolumes', methods: ['POST', 'PUT', 'DELETE'], allowedBy: ['proxy'] },
   { path: '/containerLogs/{namespace}/{pod}/{container}', methods: get, allowedBy: ['proxy'] },
+  { path: '/shell', methods: ['GET'], allowedBy: ['shell'], verb: 'shell' },
   {
     path: '/run/{namespace}/{pod}/{container}',
     methods: ['POST'],
@@ -146,8 +149,9 @@ export function rightsFor(
   found: FoundPath,
   method: string,
 ): { verb: string; subresources: readonly string[] } {
+  const { runs, verb } = found.entry ?? {};
   return {
-    verb: found.entry?.runs ? 'create' : (verbs.get(method) ?? method.toLowerCase()),
+    verb: verb ?? (runs ? 'create' : (verbs.get(method) ?? method.toLowerCase())),
     subresources: found.entry?.allowedBy ?? ['proxy'],
   };
 }

@@ -5,6 +5,7 @@ import type { Dial } from '../../io/dial.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import type { Log } from '../../io/log.ts';
+import type { Shells } from '../shell/shells.ts';
 import { serveStream } from '../streams/serve.ts';
 import { refuse } from '../streams/runtime-connection.ts';
 import { sayJson, sayMetrics, sayText } from './answer.ts';
@@ -27,6 +28,8 @@ export interface RouteContext {
   dial: Dial;
   log: Log;
   rates: Rates;
+  /** Undefined: nobody gets one. */
+  shells?: Shells | undefined;
   /** Of /logs/, when it is not the machine's. */
   nodeLogDir?: string;
 }
@@ -157,6 +160,29 @@ function podOf(view: NodeView, named: FoundPath['named']): Pod | undefined {
   return named['uid'] !== undefined && pod?.metadata.uid !== named['uid'] ? undefined : pod;
 }
 
+/**
+ * Only the API server names the user who asks, and it lets nobody else say so: what comes through
+ * `nodes/proxy`, with the rights of the server, is not asked for as a shell is.
+ */
+async function shell(
+  { shells }: RouteContext,
+  connection: { request: IncomingMessage; socket: Duplex; head: Buffer },
+): Promise<void> {
+  const { request, socket } = connection;
+  const user = request.headers['x-remote-user'];
+  if (typeof user !== 'string' || user === '')
+    return refuse(socket, 403, 'a shell is asked for at nodes/NAME/shell of the API server');
+  if (!shells) return refuse(socket, 403, 'shells are switched off on this node (--disable-shell)');
+  const query = new URLSearchParams(request.url?.split('?').slice(1).join('?'));
+  await shells.serve({
+    ...connection,
+    user,
+    command: query.getAll('command'),
+    tty: yes(query, 'tty'),
+    term: query.get('term') ?? '',
+  });
+}
+
 /** Serves exec, attach and port-forward on an upgraded connection that is allowed. */
 export async function routeUpgrade(
   context: RouteContext,
@@ -165,6 +191,7 @@ export async function routeUpgrade(
 ): Promise<void> {
   const { request } = connection;
   const { first: kind, named } = found;
+  if (kind === 'shell') return shell(context, connection);
   if (kind !== 'exec' && kind !== 'attach' && kind !== 'portForward')
     return refuse(connection.socket, 400, 'this path has nothing to upgrade to');
   const { view } = context;

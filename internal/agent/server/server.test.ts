@@ -16,6 +16,8 @@ import type { HttpsListener } from '../../io/https-server.ts';
 import { silentLog } from '../../io/log.ts';
 import { realRandom } from '../../io/random.ts';
 import { issueCa, issueCert, type Identity } from '../../pki/certificate.ts';
+import type { ShellRequest, Shells } from '../shell/shells.ts';
+import { refuse } from '../streams/runtime-connection.ts';
 import type { NodeView } from './node-view.ts';
 import { findPath, nodePaths, rightsFor } from './paths.ts';
 import { startNodeServer } from './server.ts';
@@ -28,6 +30,7 @@ let rights: string[] = [];
 let asked: string[] = [];
 let ran: string[][] = [];
 let knowsPods = true;
+let shellsFor: string[] = [];
 
 const pod = {
   metadata: { name: 'p', namespace: 'default', uid: 'u1' },
@@ -90,6 +93,13 @@ beforeAll(async () => {
     dataDir: root,
     version: 'v1',
     nodeLogDir: join(root, 'log'),
+    shells: partOf<Shells>({
+      serve: ({ user: of, socket }: ShellRequest) => {
+        shellsFor.push(of);
+        refuse(socket, 200, 'served');
+        return Promise.resolve();
+      },
+    }),
     tls: {
       ...issueCert({ ...issuing, ca, cn: 'n', sans: ['127.0.0.1'], usages: ['server'] }),
       clientCa: ca.cert,
@@ -114,11 +124,11 @@ interface Reply {
 function call(
   method: string,
   path: string,
-  options: { upgrade?: boolean; anonymous?: boolean } = {},
+  options: { upgrade?: boolean; anonymous?: boolean; for?: string; orgs?: string[] } = {},
 ): Promise<Reply> {
   const identity = options.anonymous
     ? {}
-    : issueCert({ ...issuing, ca, cn: `user-${user}`, usages: ['client'] });
+    : issueCert({ ...issuing, ca, cn: `user-${user}`, orgs: options.orgs, usages: ['client'] });
   return new Promise((resolve, reject) => {
     const headers = options.upgrade
       ? {
@@ -126,6 +136,7 @@ function call(
           upgrade: 'websocket',
           'sec-websocket-key': 'eA==',
           'sec-websocket-version': '13',
+          ...(options.for !== undefined && { 'x-remote-user': options.for }),
         }
       : {};
     const req = httpsRequest(
@@ -281,6 +292,39 @@ describe('rights', () => {
         if (entry.runs && found) expect(rightsFor(found, method).verb).toBe('create');
       expect(/^\/(run|exec|attach|portForward)\//.test(entry.path)).toBe(entry.runs === true);
     }
+  });
+});
+
+describe('a shell', () => {
+  const path = '/shell?command=id';
+  const every = ['get', 'create', 'update', 'patch', 'delete'].flatMap((verb) =>
+    ['shell', 'proxy'].map((what) => `${verb} ${what}`),
+  );
+
+  test('needs a verb of its own, and the name of whom it is for', async () => {
+    rights = every;
+    expect((await call('GET', path, { upgrade: true, for: 'ann' })).status).toBe(403);
+    expect(asked).toEqual(['shell shell']);
+    [rights, shellsFor] = [['shell shell'], []];
+    user++;
+    const nameless = await call('GET', path, { upgrade: true });
+    expect([nameless.status, nameless.text]).toEqual([403, expect.stringContaining('nodes/NAME')]);
+    expect((await call('GET', path, { for: 'ann' })).status).toBe(400);
+    expect((await call('POST', path, { upgrade: true, for: 'ann' })).status).toBe(405);
+    expect(shellsFor).toEqual([]);
+    expect((await call('GET', path, { upgrade: true, for: 'ann' })).text).toBe('served\n');
+    expect(shellsFor).toEqual(['ann']);
+  });
+
+  test('is for no node, whatever it may', async () => {
+    [rights, shellsFor] = [['shell shell'], []];
+    const orgs = ['system:nodes'];
+    expect((await call('GET', path, { upgrade: true, for: 'ann', orgs })).status).toBe(403);
+    expect(
+      (await call('GET', path, { upgrade: true, for: 'ann', orgs: [...orgs, 'system:masters'] }))
+        .status,
+    ).toBe(403);
+    expect(shellsFor).toEqual([]);
   });
 });
 

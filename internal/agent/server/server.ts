@@ -43,6 +43,9 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     if (!found) return { status: 400, text: 'Bad Request' };
     const method = request.method ?? 'GET';
     const rights = rightsFor(found, method);
+    // A node is no user's terminal, whatever it was granted.
+    if (rights.verb === 'shell' && user.groups.includes('system:nodes'))
+      return { status: 403, text: 'Forbidden: a node opens no shell' };
     if (!(await authorize(user, rights)))
       return {
         status: 403,

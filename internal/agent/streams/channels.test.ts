@@ -7,7 +7,7 @@ import { silentLog } from '../../io/log.ts';
 import { controlFrame, dataFrame, FrameParser, frameType } from '../../wire/spdy/frames.ts';
 import { HeaderReader, HeaderWriter } from '../../wire/spdy/header-block.ts';
 import { SpdySession, type SpdyStream } from '../../wire/spdy/session.ts';
-import { chooseProtocol, failureText } from './channels.ts';
+import { chooseProtocol, failureText } from './channel-socket.ts';
 import { serveStream } from './serve.ts';
 
 const servers: Server[] = [];

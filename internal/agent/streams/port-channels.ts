@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws';
 import { messageOf } from '../../base/errors.ts';
 import { SpdySession, type SpdyStream } from '../../wire/spdy/session.ts';
-import { chooseProtocol, dialectOf } from './channels.ts';
+import { chooseProtocol, dialectOf } from './channel-socket.ts';
 import { dialRuntime, refuse } from './runtime-connection.ts';
 import type { StreamContext, StreamRequest } from './stream-request.ts';
 import { acceptWebSocket, pacedBy, sendPaced } from './web-socket.ts';

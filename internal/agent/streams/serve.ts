@@ -7,7 +7,7 @@ import { servePortChannels } from './port-channels.ts';
 import type { StreamContext, StreamRequest } from './stream-request.ts';
 import { serveTunnel, tunnelProtocol } from './tunnel.ts';
 
-const offered = (request: IncomingMessage): string[] =>
+export const offered = (request: IncomingMessage): string[] =>
   String(request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((p) => p.trim())

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 
 /** A message of a client; kubectl sends 32 KB at most, a hand-made client may send more. */
@@ -35,8 +35,12 @@ export function acceptWebSocket(options: {
 /** More than this waiting to be sent, and its source is paused. */
 const highWaterBytes = 1024 * 1024;
 
+/** Where data comes from, and where it goes. */
+export type Pausable = Pick<Readable, 'isPaused'> & { pause(): unknown; resume(): unknown };
+export type Sink = Pick<Writable, 'writableLength' | 'once'>;
+
 /** Sends a message and holds `source` back while the client is slow. */
-export function sendPaced(ws: WebSocket, data: Uint8Array | string, source: Duplex): void {
+export function sendPaced(ws: WebSocket, data: Uint8Array | string, source: Pausable): void {
   if (ws.readyState !== ws.OPEN) return;
   ws.send(data, () => {
     if (source.isPaused() && ws.bufferedAmount <= highWaterBytes) source.resume();
@@ -45,7 +49,7 @@ export function sendPaced(ws: WebSocket, data: Uint8Array | string, source: Dupl
 }
 
 /** Holds the client back while `sink` is slow. */
-export function pacedBy(ws: WebSocket, sink: Duplex): void {
+export function pacedBy(ws: WebSocket, sink: Sink): void {
   if (sink.writableLength <= highWaterBytes || ws.isPaused) return;
   ws.pause();
   sink.once('drain', () => ws.resume());

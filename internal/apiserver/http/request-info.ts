@@ -10,8 +10,8 @@ export interface RequestInfo {
   query: Query;
   isResource: boolean;
   /**
-   * get, list, watch, create, update, patch, delete, deletecollection; the lower-case method for
-   * other paths.
+   * get, list, watch, create, update, patch, delete, deletecollection; `shell` for a terminal on a
+   * node; the lower-case method for other paths.
    */
   verb: string;
   group: string;
@@ -136,6 +136,10 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
     info.verb = flag(info.query, 'watch') ? 'watch' : 'list';
     info.name = selectedName(first(info.query, 'fieldSelector') ?? '');
   }
+  // Who may do everything to nodes by their usual verbs is not thereby root on them.
+  const { group, version, resource, subresource, prefix } = info;
+  if (`${group}/${version}/${resource}/${subresource}/${prefix}` === '/v1/nodes/shell/')
+    info.verb = 'shell';
   // A collection that is deleted has no name, whatever its selector says: a right to some names is
   // no right to it.
   if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';

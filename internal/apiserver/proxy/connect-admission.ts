@@ -16,7 +16,12 @@ export async function connectAdmission(
   resource: ServedResource,
 ): Promise<void> {
   if (exchange.info.query.has('dryRun')) throw badRequest('dryRun is not supported');
-  const kind = resource.subresources.get(exchange.info.subresource)?.kind ?? '';
+  const { subresource } = exchange.info;
+  // What is asked for of a node's shell has the fields that exec has.
+  const kind =
+    subresource === 'shell'
+      ? 'PodExecOptions'
+      : (resource.subresources.get(subresource)?.kind ?? '');
   const object = {
     kind,
     apiVersion: 'v1',
@@ -47,5 +52,7 @@ function optionsOf({ subresource, query, parts }: RequestInfo): object {
     tty: flag(query, 'tty'),
     container: first(query, 'container') ?? '',
   };
-  return subresource === 'exec' ? { ...streams, command: query.get('command') ?? [] } : streams;
+  return subresource === 'exec' || subresource === 'shell'
+    ? { ...streams, command: query.get('command') ?? [] }
+    : streams;
 }

@@ -280,3 +280,55 @@ test('an exec that the kubelet refuses is a Status', async () => {
     'Internal error occurred: container not found "c"',
   ]);
 });
+
+test('a shell is asked for with a verb of its own, and names its user to the node', async () => {
+  const role = (name: string, resource: string, verbs: string[]): Promise<unknown> =>
+    put(`clusterroles/${name}`, {
+      kind: 'ClusterRole',
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      metadata: { name, uid },
+      rules: [{ apiGroups: ['*'], resources: [resource], verbs }],
+    });
+  await role('mighty', '*', ['get', 'list', 'create', 'update', 'patch', 'delete', 'proxy']);
+  await role('root', 'nodes/shell', ['shell']);
+  for (const [name, subject] of [
+    ['mighty', { kind: 'User', name: 'bob' }],
+    ['root', { kind: 'User', name: 'eve' }],
+    ['root', { kind: 'Group', name: 'system:nodes' }],
+  ] as const)
+    await put(`clusterrolebindings/${name}-${subject.kind}`, {
+      kind: 'ClusterRoleBinding',
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      metadata: { name: `${name}-${subject.kind}`, uid },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ ...subject, apiGroup: 'rbac.authorization.k8s.io' }],
+    });
+  const shell = '/api/v1/nodes/n/shell?command=id&tty=true&term=a%26b';
+  const headers = (user: string, more = {}): Record<string, string> => ({
+    ...upgrade,
+    'impersonate-user': user,
+    'x-remote-user': 'admin',
+    ...more,
+  });
+  expect((await ask(shell, headers('bob'))).status).toBe(403);
+  const node = headers('system:node:n', { 'impersonate-group': 'system:nodes' });
+  const refused = await ask(shell, node);
+  expect([refused.status, refused.text]).toEqual([
+    403,
+    expect.stringContaining('a node opens no shell'),
+  ]);
+  expect((await ask('/api/v1/nodes/n/shell/more', headers('eve'))).status).toBe(404);
+  expect(seen).toEqual([]);
+
+  await ask(shell, headers('eve'));
+  expect([seen[0]?.url, seen[0]?.headers['x-remote-user']]).toEqual([
+    '/shell?tty=1&command=id&term=a%26b',
+    'eve',
+  ]);
+  // Through the proxy a node hears no name, whatever the client says.
+  await ask('/api/v1/nodes/n/proxy/shell?command=id', { ...upgrade, 'x-remote-user': 'admin' });
+  expect([seen[1]?.url, seen[1]?.headers['x-remote-user']]).toEqual([
+    '/shell?command=id',
+    undefined,
+  ]);
+});

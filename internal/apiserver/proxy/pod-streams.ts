@@ -115,7 +115,7 @@ export async function streamTarget(
   };
 }
 
-function streamParameters(query: Query, subresource: string): string {
+export function streamParameters(query: Query, subresource: string): string {
   const out: string[] = [];
   for (const [from, to] of [
     ['stdin', 'input'],

@@ -18,6 +18,7 @@ import { hostOf, isRedirect, join, redirected, unreachable, type Forwarding } fr
 import type { Outward } from './outward.ts';
 import { back, onward, type Headers } from './headers.ts';
 import { kubeletError } from './read-answer.ts';
+import { shellTarget } from './node-shell.ts';
 import { streamTarget } from './pod-streams.ts';
 import { proxyTarget } from './proxies.ts';
 import { serveLogSocket } from './log-socket.ts';
@@ -92,6 +93,8 @@ async function dispatchUpgrade(
   if (delegate) return delegate;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
+  if (info.verb === 'shell')
+    return connect(server, exchange, await shellTarget(server, exchange, resource), socket, head);
   checkRoute(resource, info);
   if (info.verb === 'watch') return serveWatchSocket(server, exchange, resource, socket);
   const core = resource.group === '';
@@ -210,7 +213,8 @@ async function answerPlainly(
     message.destroy();
     throw redirected();
   }
-  if (info.group === '' && info.resource === 'pods' && streams.has(info.subresource))
+  const streamed = info.resource === 'pods' && streams.has(info.subresource);
+  if (info.verb === 'shell' || (info.group === '' && streamed))
     throw await kubeletError(message, info.subresource, info.name);
   // The body is passed on without chunking: the end of the connection ends it.
   socket.write(answerHead(statusCode, { ...back(message.headers), connection: 'close' }), 'latin1');
