@@ -20,7 +20,7 @@ import {
 } from './registry/patch.ts';
 import type { GroupVersionKind } from './registry/resource.ts';
 import type { UnstoredKinds } from './registry/unstored-kinds.ts';
-import { viewOf } from './registry/stored.ts';
+import { viewOf, viewsOf } from './registry/stored.ts';
 import type { Server } from './server.ts';
 import { Watcher, type WatchSink } from './watch/watcher.ts';
 
@@ -154,7 +154,12 @@ export class InProcessClient {
   async deleteCollection(ref: ResourceRef, options: ListOptions & DeleteOptions): Promise<void> {
     const { namespace, fieldSelector } = options;
     const asked = { verb: 'deletecollection', ref, namespace, fieldSelector };
-    await this.#run(asked, { query: options, deleteOptions: options });
+    // Nobody looks at what was deleted but an audit that wants whole answers.
+    const given = { query: options, deleteOptions: options };
+    const recording = this.#record(asked);
+    if (recording)
+      await this.#recorded(asked, given, recording.whole ? valueOf : noValue, recording);
+    else await this.#perform(asked, given, noValue);
   }
 
   watch<T = KubeObject>(
@@ -219,23 +224,14 @@ export class InProcessClient {
     return callHandler(this.#server, this.#user, request);
   }
 
-  #run(
-    asked: Asked,
-    given: Given,
-    read: (call: ApiCall, result: Result) => object = valueOf,
-  ): Promise<object> {
+  #run(asked: Asked, given: Given, read: Reader = valueOf): Promise<object> {
     const recording = this.#record(asked);
     return recording
       ? this.#recorded(asked, given, read, recording)
       : this.#perform(asked, given, read);
   }
 
-  async #recorded(
-    asked: Asked,
-    given: Given,
-    read: (call: ApiCall, result: Result) => object,
-    recording: Recorded,
-  ): Promise<object> {
+  async #recorded(asked: Asked, given: Given, read: Reader, recording: Recorded): Promise<object> {
     const body = given.object ?? given.patch?.body ?? given.deleteOptions;
     if (body !== undefined) recording.request(body, { patch: given.patch !== undefined });
     try {
@@ -248,16 +244,11 @@ export class InProcessClient {
     }
   }
 
-  async #perform(
-    asked: Asked,
-    given: Given,
-    read: (call: ApiCall, result: Result) => object,
-    recording?: Recorded,
-  ): Promise<object> {
+  async #perform(asked: Asked, given: Given, read: Reader, recording?: Recorded): Promise<object> {
     const { core, operations, unstored } = this.#server;
     const call = this.#call(asked, recording);
     const result = await operate(core, operations, call, new GivenInput(unstored, call, given));
-    const value = read(call, result);
+    const value = await read(call, result);
     recording?.object(value);
     recording?.complete(result.code);
     return value;
@@ -309,13 +300,18 @@ export class InProcessClient {
   }
 }
 
+const noValue = (): object => ({});
+
 interface ListedObjects<T> {
   items: T[];
   resourceVersion: string;
   continue?: string;
 }
 
-function valueOf(call: ApiCall, result: Result): object {
+/** Makes of a result what the caller gets. */
+type Reader = (call: ApiCall, result: Result) => object | Promise<object>;
+
+function valueOf(call: ApiCall, result: Result): object | Promise<object> {
   switch (result.kind) {
     case 'record':
       return viewOf(call.resource, result.kv);
@@ -331,12 +327,12 @@ function valueOf(call: ApiCall, result: Result): object {
   }
 }
 
-function listOf(call: ApiCall, result: Result): object {
+async function listOf(call: ApiCall, result: Result): Promise<object> {
   // A resource that is not stored makes its list itself.
-  if (result.kind !== 'list') return { resourceVersion: '', ...valueOf(call, result) };
+  if (result.kind !== 'list') return { resourceVersion: '', ...(await valueOf(call, result)) };
   const { kvs, revision, continue: next } = result.listed;
   return {
-    items: kvs.map((kv) => viewOf(call.resource, kv)),
+    items: await viewsOf(call.resource, kvs),
     resourceVersion: String(revision),
     ...(next ? { continue: next } : {}),
   };

@@ -7,7 +7,14 @@ import type { KubeObject } from '../api/object.ts';
 import { builtinScheme, type KindInfo } from '../api/scheme.ts';
 import { seededRandom } from '../io/random.ts';
 import { testSeed } from '../io/test-seed.ts';
-import { at, configMap, configMaps, startWithAdmin, type Started } from './testing/server.ts';
+import {
+  at,
+  configMap,
+  configMaps,
+  namespaces,
+  startWithAdmin,
+  type Started,
+} from './testing/server.ts';
 
 let server: Started;
 let session: ClientHttp2Session;
@@ -112,4 +119,30 @@ test('lists stay those of the objects while these come, change and go', async ()
       query = metadata.continue ? `?limit=97&continue=${metadata.continue}` : '';
     }
   }
+}, 60_000);
+
+test('others have their turns while many objects are made or deleted', async () => {
+  const namespace = 'many';
+  const count = 1500;
+  await server.admin.create(namespaces, { metadata: { name: namespace } });
+  for (let i = 0; i < count; i++)
+    await server.admin.create(configMaps, { metadata: { name: `m-${i}`, namespace } });
+  const records = await read(`/api/v1/namespaces/${namespace}/configmaps`, 'application/json');
+  expect((JSON.parse(records.body.toString()) as Told).items.length).toBe(count);
+  const turnsIn = async (work: Promise<unknown>): Promise<number> => {
+    let [turns, over] = [0, false];
+    const again = (): void => {
+      turns++;
+      if (!over) setImmediate(again);
+    };
+    setImmediate(again);
+    await work;
+    over = true;
+    return turns;
+  };
+  const asked = { namespace, labelSelector: 'a=b' };
+  expect(await turnsIn(server.admin.list(configMaps, asked))).toBeGreaterThanOrEqual(7);
+  const gone = server.admin.deleteCollection(configMaps, { namespace });
+  expect(await turnsIn(gone)).toBeGreaterThanOrEqual(count / 32);
+  expect((await server.admin.list(configMaps, { namespace })).items).toEqual([]);
 }, 60_000);

@@ -1,6 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 
 export interface Place {
+  host?: string;
   port: number;
   ca: string;
   cert: string;
@@ -76,9 +77,9 @@ export class CountingClient {
     );
   }
 
-  static open({ port, ca, cert, key }: Place): Promise<CountingClient> {
+  static open({ host = '127.0.0.1', port, ca, cert, key }: Place): Promise<CountingClient> {
     return new Promise((resolve, reject) => {
-      const at = { host: '127.0.0.1', port, ca, cert, key, ALPNProtocols: ['h2'] };
+      const at = { host, port, ca, cert, key, ALPNProtocols: ['h2'] };
       const socket = connect(at, () => resolve(new CountingClient(socket)));
       socket.once('error', reject);
     });

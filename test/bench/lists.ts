@@ -6,12 +6,11 @@
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:http2';
 import { dirname, join } from 'node:path';
-import { load } from 'js-yaml';
 import { ControlPlane, etcdCommand, freePort } from '../conformance/control-plane.ts';
 import { countersOf } from './counters.ts';
 import { CountingClient, type Place } from './h2-client.ts';
+import { fill, placeOf } from './places.ts';
 
 interface Ask {
   place: Place;
@@ -55,52 +54,6 @@ interface Side {
   name: string;
   place: Place;
   pids: number[];
-}
-
-function placeOf(kubeconfig: string): Place {
-  const { clusters, users } = load(kubeconfig) as {
-    clusters: { cluster: Record<string, string> }[];
-    users: { user: Record<string, string> }[];
-  };
-  const text = (value: string | undefined): string => Buffer.from(value ?? '', 'base64').toString();
-  return {
-    port: Number(new URL(clusters[0]?.cluster['server'] ?? '').port),
-    ca: text(clusters[0]?.cluster['certificate-authority-data']),
-    cert: text(users[0]?.user['client-certificate-data']),
-    key: text(users[0]?.user['client-key-data']),
-  };
-}
-
-async function fill({ place }: Side, namespace: string, count: number): Promise<void> {
-  const session = connect(`https://localhost:${place.port}`, { ...place, host: '127.0.0.1' });
-  const post = (path: string, body: object): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': path,
-        'content-type': 'application/json',
-        'user-agent': 'bench',
-      });
-      stream.on('response', (headers) => {
-        if (headers[':status'] !== 201) reject(new Error(`${path}: ${headers[':status']}`));
-      });
-      stream.on('error', reject);
-      stream.on('data', () => undefined);
-      stream.on('end', resolve);
-      stream.end(JSON.stringify(body));
-    });
-  await post('/api/v1/namespaces', { metadata: { name: namespace } });
-  const path = `/api/v1/namespaces/${namespace}/configmaps`;
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: 64 }, async () => {
-      while (next < count) {
-        const name = `bench-${next++}`;
-        await post(path, { metadata: { name }, data: { value: 'x'.repeat(900) } });
-      }
-    }),
-  );
-  session.close();
 }
 
 function asker(): ChildProcess {
@@ -170,14 +123,14 @@ async function rows(
   large: number,
 ): Promise<void> {
   const maps = (namespace: string): string => `/api/v1/namespaces/${namespace}/configmaps`;
-  for (const side of sides) await fill(side, 'small', 5000);
+  for (const side of sides) await fill(side.place, 'small', 5000);
   await row(sides, client, { path: maps('small'), accept: protobuf, clients: 4, seconds });
   const json = 'application/json';
   await row(sides, client, { path: maps('small'), accept: json, clients: 4, seconds });
   const paged = `${maps('small')}?limit=500`;
   await row(sides, client, { path: paged, accept: protobuf, clients: 4, seconds });
   if (large === 0) return;
-  for (const side of sides) await fill(side, 'large', large);
+  for (const side of sides) await fill(side.place, 'large', large);
   await row(sides, client, { path: maps('large'), accept: protobuf, clients: 1, seconds });
   await row(sides, client, { path: maps('large'), accept: json, clients: 1, seconds });
 }

@@ -6,7 +6,7 @@ import type { Call } from '../registry/call.ts';
 import type { Listed } from '../registry/list.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
 import { UnstoredKinds } from '../registry/unstored-kinds.ts';
-import { viewOf } from '../registry/stored.ts';
+import { viewsOf } from '../registry/stored.ts';
 import { listMeta } from './list-form.ts';
 import { contentTypes, type Wanted } from './negotiate.ts';
 
@@ -86,22 +86,22 @@ export function partialOf(object: KubeObject, version: string): object {
 }
 
 /** A list that is made of its objects: tables, metadata, YAML, and JSON to be read by people. */
-export function renderList(
+export async function renderList(
   call: Call,
   wanted: Wanted,
   listed: Listed,
   now: number,
   include: string,
-): Rendered {
+): Promise<Rendered> {
   const { resource } = call;
-  const views = (): KubeObject[] => listed.kvs.map((kv) => viewOf(resource, kv));
+  const views = await viewsOf(resource, listed.kvs);
   if (wanted.as?.kind === 'Table')
     return renderJson(
-      tableOf(resource, wanted.as.version, views(), listMeta(listed), now, include),
+      tableOf(resource, wanted.as.version, views, listMeta(listed), now, include),
       wanted,
     );
   if (wanted.as) {
-    const items = views().map((object) => partialOf(object, wanted.as?.version ?? 'v1'));
+    const items = views.map((object) => partialOf(object, wanted.as?.version ?? 'v1'));
     return partial(
       {
         kind: 'PartialObjectMetadataList',
@@ -116,7 +116,7 @@ export function renderList(
     kind: resource.listKind,
     apiVersion: apiVersion(resource),
     metadata: listMeta(listed),
-    items: views(),
+    items: views,
   };
   return renderJson(list, wanted);
 }

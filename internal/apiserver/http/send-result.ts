@@ -25,7 +25,7 @@ export async function sendResult(
     if (form)
       return sendList(server, exchange, result.code, { resource: call.resource, listed, form });
   }
-  const out = render(server, exchange, call, wanted, result);
+  const out = await render(server, exchange, call, wanted, result);
   send(exchange, result.code, out.contentType, out.body);
 }
 
@@ -35,7 +35,7 @@ function render(
   call: ApiCall,
   wanted: Wanted,
   result: Result,
-): Rendered {
+): Rendered | Promise<Rendered> {
   const include = first(exchange.info.query, 'includeObject') ?? 'Metadata';
   const now = core.clock.now();
   switch (result.kind) {

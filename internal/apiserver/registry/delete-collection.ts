@@ -1,4 +1,5 @@
 import { ApiError } from '../../api/status.ts';
+import { giveWay } from '../../io/give-way.ts';
 import type { Call } from './call.ts';
 import type { Core } from './core.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
@@ -7,8 +8,13 @@ import { viewOf } from './stored.ts';
 
 /** Objects are deleted in small groups: the store makes one commit of each. */
 const atOnce = 32;
+/** What one takes of this thread, its events and those who watch included. */
+const deletionMs = 0.15;
 
-/** DELETE of a collection: what matches now, one by one; answers with what was there. */
+/**
+ * DELETE of a collection: what matches now, one by one; answers with what was there. Everybody else
+ * goes before the next group.
+ */
 export async function deleteCollection(
   core: Core,
   call: Call,
@@ -27,6 +33,7 @@ export async function deleteCollection(
         }
       }),
     );
+    await giveWay(core.clock, atOnce * deletionMs);
   }
   return listed;
 }

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid, notFound, type FieldError } from '../../api/status.ts';
 import { parseLabelSelector, type FieldSelector, type LabelSelector } from '../../api/selectors.ts';
+import { turn } from '../../io/turn.ts';
 import { keyOf as storeKey, prefixEnd, textOf, type KeyValue } from '../../store/store.ts';
 import type { Call } from './call.ts';
 import type { Core } from './core.ts';
@@ -67,6 +68,8 @@ export async function getRecord(
   return kv;
 }
 
+/** So many records are looked at in one turn of the event loop. */
+const matchedAtOnce = 200;
 /** A page is read in pieces of this many records when a selector throws some away. */
 const selectorPage = 500;
 
@@ -98,7 +101,7 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
     let taken = 0;
     for (const kv of page.kvs) {
       if (limit && kvs.length >= limit) break;
-      taken++;
+      if (++taken % matchedAtOnce === 0 && !filter.empty) await turn();
       if (filter.empty || filter.matches(viewOf(call.resource, kv))) kvs.push(kv);
     }
     const lastTaken = page.kvs[taken - 1];

@@ -3,6 +3,7 @@ import { kindOf } from '../../api/kinds/kinds.ts';
 import { registryPrefix } from '../../api/registry-key.ts';
 import { deepFreeze, type KubeObject } from '../../api/object.ts';
 import { invariant } from '../../base/assert.ts';
+import { turn } from '../../io/turn.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { apiVersion, type KindEngine, type ServedResource } from './resource.ts';
 
@@ -84,6 +85,23 @@ export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
       (view = deepFreeze(resource.engine.fromStorage?.(object) ?? object)),
     );
   return view;
+}
+
+/** So many records are parsed in one turn of the event loop. */
+const parsedAtOnce = 200;
+
+/** The views of many records. Others have their turns meanwhile. */
+export async function viewsOf(
+  resource: ServedResource,
+  kvs: readonly KeyValue[],
+): Promise<KubeObject[]> {
+  const views: KubeObject[] = [];
+  let fresh = 0;
+  for (const kv of kvs) {
+    if (!parsed.has(kv) && ++fresh % parsedAtOnce === 0) await turn();
+    views.push(viewOf(resource, kv));
+  }
+  return views;
 }
 
 /** Whether a record is known in the version of an engine; with `view`, makes it so. */

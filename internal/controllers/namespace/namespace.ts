@@ -110,7 +110,7 @@ async function deleteContent(
   if (!podsOnly) {
     for (const ref of resources)
       if (ref.namespaced && !isPods(ref))
-        await deleteKind(client, ref, namespace.metadata.name!, pass, () => 0);
+        await deleteKind(client, ref, namespace.metadata.name!, pass);
   }
   const conditions = deletionConditions(namespace.status?.conditions ?? [], pass, podsOnly, nowMs);
   if (conditions) {
@@ -141,14 +141,16 @@ async function deleteKind(
   ref: ResourceRef,
   namespace: string,
   pass: Pass,
-  estimateOf: (items: KubeObject[]) => number,
+  estimateOf?: (items: KubeObject[]) => number,
 ): Promise<void> {
   const what = `${ref.resource}.${ref.group}`;
   try {
-    const before = (await client.list<KubeObject>(ref, { namespace })).items;
+    // There may be many: they are read only where an estimate is made of them.
+    const limit = estimateOf ? undefined : 1;
+    const before = (await client.list<KubeObject>(ref, { namespace, limit })).items;
     if (before.length === 0) return;
-    const estimate = estimateOf(before);
-    await deleteAll(client, ref, namespace, before);
+    const estimate = estimateOf?.(before) ?? 0;
+    await deleteAll(client, ref, namespace);
     const { items } = await client.list<KubeObject>(ref, { namespace });
     if (items.length === 0) return;
     pass.resources.set(what, items.length);
@@ -166,16 +168,12 @@ async function deleteKind(
   }
 }
 
-async function deleteAll(
-  client: Client,
-  ref: ResourceRef,
-  namespace: string,
-  items: KubeObject[],
-): Promise<void> {
+async function deleteAll(client: Client, ref: ResourceRef, namespace: string): Promise<void> {
   try {
     await client.deleteCollection(ref, { namespace, propagationPolicy: 'Background' });
   } catch (error) {
     if (!isApiError(error, 'MethodNotAllowed')) throw error;
+    const { items } = await client.list<KubeObject>(ref, { namespace });
     for (const item of items) {
       await client
         .delete(ref, { namespace, name: item.metadata.name! }, { propagationPolicy: 'Background' })
