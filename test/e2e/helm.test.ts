@@ -147,7 +147,7 @@ it('says what is wrong, and goes on when it is right', async () => {
   cluster.apply(chart('wrong', '{chart: /etc}'));
   const message = (): string =>
     get('helmchart wrong', '.status.conditions[?(@.type=="Failed")].message');
-  await until('the path is refused', () => message().includes('"/etc" is no name'), { seen });
+  await until('the path is refused', () => message().includes('"/etc" is not a name'), { seen });
   cluster.k(
     'patch',
     'helmchart',

@@ -7,6 +7,7 @@ import { testCluster, type TestCluster } from '../test-cluster.ts';
 import { isActive } from '../pod-facts.ts';
 import { startJobController } from './job.ts';
 import { trackingFinalizer } from './job-pods.ts';
+import { finish } from './track.ts';
 
 const start = (spec: Partial<Job['spec']>): Promise<TestCluster> =>
   testCluster([startJobController], async ({ client }) => {
@@ -168,4 +169,13 @@ describe('jobs', () => {
     expect(pods(c)[0]!.metadata.finalizers ?? []).toEqual([]);
     c.stop();
   });
+});
+
+it('is complete no earlier than it began, when the clock was set back in between', () => {
+  const startTime = '2028-01-04T23:27:18Z';
+  const done = { type: 'Complete', status: 'True', reason: '', message: '' } as const;
+  const at = (now: string): unknown =>
+    finish({ startTime }, done, 0, Date.parse(now))?.completionTime;
+  expect(at('2026-11-30T23:27:19Z')).toBe(startTime);
+  expect(at('2028-01-04T23:27:30Z')).toBe('2028-01-04T23:27:30Z');
 });

@@ -163,7 +163,7 @@ export function concludeJob(v: View, outcome: Outcome): Plan {
   const tracking = track(e, { ...base, ...counts }, nowMs);
   const last =
     tracking.release.length === 0
-      ? finish(e.job, tracking.status, tracking.finished, e.terminating, nowMs)
+      ? finish(tracking.status, tracking.finished, e.terminating, nowMs)
       : undefined;
   const status = last ?? tracking.status;
   return {

@@ -138,7 +138,6 @@ function withVerdict(
 
 /** The status of the finished job, or undefined while something still holds it. */
 export function finish(
-  job: Job,
   status: JobStatus,
   finished: JobCondition | undefined,
   terminating: number,
@@ -158,6 +157,12 @@ export function finish(
   return {
     ...status,
     conditions,
-    ...(finished.type === 'Complete' ? { completionTime: last.lastTransitionTime } : {}),
+    ...(finished.type === 'Complete' ? { completionTime: completedAt(last, status) } : {}),
   };
+}
+
+/** Never before the start: a clock that was set back since would keep the Job from ever ending. */
+function completedAt(last: JobCondition, { startTime }: JobStatus): string | undefined {
+  const now = last.lastTransitionTime;
+  return now && startTime && now < startTime ? startTime : now;
 }
