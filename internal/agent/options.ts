@@ -1,3 +1,4 @@
+import type { Node } from '../api/generated/types/core-v1.ts';
 import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { Client } from '../client/client.ts';
@@ -64,7 +65,7 @@ export interface AgentOptions {
   labels: Record<string, string>;
   taints: Taint[];
   /** What the node says of itself to other nodes; asked for at each write. */
-  annotations?: () => Record<string, string>;
+  annotations?: (node?: Node) => Record<string, string>;
   /** `v1.36.3+skiff1` */
   version: string;
   maxPods: number;

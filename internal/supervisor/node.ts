@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { createAgent } from '../agent/agent.ts';
+import type { Node } from '../api/generated/types/core-v1.ts';
 import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
 import { isGlobalUnicast, parseIp } from '../base/addresses.ts';
 import { parseQuantity } from '../api/quantity.ts';
@@ -13,7 +14,8 @@ import { assetBytes, buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import { requireWireguard } from '../network/overlay/wireguard.ts';
-import { ownKey, wireguardAnnotations } from '../network/overlay/wireguard-key.ts';
+import { flannelAnnotations, type Shown } from '../network/overlay/annotations.ts';
+import { ownKey } from '../network/overlay/wireguard-key.ts';
 import type { NodeIdentities } from '../pki/authorities.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
@@ -77,6 +79,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   await keepName(config, doors);
   await raiseLimits(doors);
   const wireguardKey = await wireguardOf(config, doors);
+  const shown = shownOf(config.flannelBackend, wireguardKey);
   const network = await startNodeNetwork({
     ...options,
     mirrors: options.networkMirrors,
@@ -93,8 +96,8 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     troubles: options.troubles,
     labels: labelsOf(options),
     taints: config.nodeTaints.map(taintOf),
-    ...(wireguardKey && {
-      annotations: () => wireguardAnnotations(wireguardKey.publicKey, publicIp(facts, config)),
+    ...(shown && {
+      annotations: (node?: Node) => flannelAnnotations(shown, publicIp(facts, config), node),
     }),
     version: gitVersion(buildInfo().version),
     maxPods: config.maxPods,
@@ -175,6 +178,16 @@ async function wireguardOf(
   if (config.flannelBackend !== 'wireguard-native') return undefined;
   await requireWireguard(doors);
   return await ownKey(doors.disk, join(config.dataDir, 'agent/wireguard.key'));
+}
+
+/** What the node's backend shows to others; nothing where another program makes the network. */
+function shownOf(
+  backend: NodeConfig['flannelBackend'],
+  key: NetworkOptions['wireguardKey'],
+): Shown | undefined {
+  if (backend === 'none') return undefined;
+  if (backend !== 'wireguard-native') return { backend };
+  return key && { backend: 'wireguard', key: key.publicKey };
 }
 
 const publicIp = (facts: NodeFacts, config: NodeConfig): string =>

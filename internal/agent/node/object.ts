@@ -20,7 +20,7 @@ export interface NodeSettings {
   labels: Record<string, string>;
   taints: Taint[];
   /** What the node says of itself to other nodes; asked for at each write. */
-  annotations?: () => Record<string, string>;
+  annotations?: (node?: Node) => Record<string, string>;
   /** `v1.36.3+skiff` */
   version: string;
   kubeletPort: number;
@@ -123,7 +123,7 @@ export function missingAnnotations(
   { annotations }: NodeSettings,
 ): Record<string, string> | undefined {
   const has = node.metadata.annotations ?? {};
-  const missing = Object.entries(annotations?.() ?? {}).filter(
+  const missing = Object.entries(annotations?.(node) ?? {}).filter(
     ([key, value]) => has[key] !== value,
   );
   return missing.length ? Object.fromEntries(missing) : undefined;

@@ -31,6 +31,7 @@ export async function startHostGw(options: HostGwOptions): Promise<Following> {
   const { spawn } = options;
   return await followPeers({
     ...options,
+    plain: true,
     apply: async (from, to) => {
       const { replace, remove } = routeChanges(from, to);
       for (const route of remove)

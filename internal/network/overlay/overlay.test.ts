@@ -3,13 +3,20 @@ import { cniConfig } from './cni.ts';
 import { routeChanges } from './host-gw.ts';
 import { parseIpv4, parseIpv4Cidr, parseIpv6Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
 import { hasRoute, peersOf, type Peers } from './peers.ts';
-import { peerCommands, vtepMac } from './vxlan.ts';
+import { flannelAnnotations } from './annotations.ts';
+import { parseMac, vtepMac } from './mac.ts';
+import { peerCommands } from './vxlan.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 
 const cidr = (text: string): Ipv4Cidr => parseIpv4Cidr(text)!;
 const here = { nodeName: 'a', clusterCidr: cidr('10.42.0.0/16') };
 const peers = (...list: [string, string][]): Peers =>
-  new Map(list.map(([net, ip]) => [cidr(net), { podCidr: cidr(net), ip: parseIpv4(ip)! }]));
+  new Map(
+    list.map(([net, ip]) => [
+      cidr(net),
+      { podCidr: cidr(net), ip: parseIpv4(ip)!, mac: vtepMac(cidr(net)) },
+    ]),
+  );
 const node = (name: string, podCIDR: string, ip: string): Node =>
   ({
     metadata: { name },
@@ -46,6 +53,81 @@ describe('vxlan', () => {
       'fdb del 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2',
       'fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.9 self permanent',
     ]);
+  });
+});
+
+describe('a node whose network another program makes', () => {
+  const data = (VtepMAC: unknown): Record<string, string> => ({
+    'flannel.alpha.coreos.com/backend-type': 'vxlan',
+    'flannel.alpha.coreos.com/backend-data': JSON.stringify({ VNI: 1, VtepMAC }),
+  });
+  const foreign = (name: string, n: number, annotations?: Record<string, string>): Node => {
+    const made = node(name, `10.42.${n}.0/24`, `172.30.0.${n}`);
+    return {
+      ...made,
+      metadata: { ...made.metadata, ...(annotations && { annotations }) },
+      status: { ...made.status, nodeInfo: { kubeletVersion: 'v1.36.3' } },
+    } as Node;
+  };
+  const found = (nodes: Node[], faults: string[] = []): string[] =>
+    [...peersOf(nodes, here, (what) => faults.push(what)).values()].map((one) => one.mac);
+
+  it('is reached at the device that its Flannel shows', () => {
+    expect(found([foreign('b', 1, data('6E:7A:01:02:03:04'))])).toEqual(['6e:7a:01:02:03:04']);
+    const [before] = [peersOf([foreign('b', 1, data('6e:7a:01:02:03:04'))], here)];
+    const after = peersOf([foreign('b', 1, data('6e:7a:01:02:03:05'))], here);
+    expect(peerCommands(before, after)).toEqual({
+      ip: [
+        'neigh replace 10.42.1.0 lladdr 6e:7a:01:02:03:05 dev flannel.1 nud permanent',
+        'route replace 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink',
+      ],
+      bridge: [
+        'fdb del 6e:7a:01:02:03:04 dev flannel.1 dst 172.30.0.1',
+        'fdb replace 6e:7a:01:02:03:05 dev flannel.1 dst 172.30.0.1 self permanent',
+      ],
+    });
+  });
+
+  it('gets no way through the overlay when it has no part in it', () => {
+    const faults: string[] = [];
+    expect(found([foreign('b', 1)], faults)).toEqual([]);
+    expect(faults).toEqual([expect.stringContaining('no Flannel runs there')]);
+    const plain = peersOf([foreign('b', 1)], { ...here, plain: true });
+    expect([...plain.values()].map(({ ip }) => ip)).toEqual(['172.30.0.1']);
+  });
+
+  it('draws nobody else to itself, whatever it shows', () => {
+    const faults: string[] = [];
+    const mine = vtepMac(cidr('10.42.0.0/24'));
+    const taken = [
+      node('a', '10.42.0.0/24', '172.30.0.9'),
+      foreign('b', 1, data(mine)),
+      foreign('c', 2, data('6e:7a:01:02:03:04')),
+      foreign('d', 3, data('6E:7A:01:02:03:04')),
+    ];
+    expect(found(taken, faults)).toEqual(['6e:7a:01:02:03:04']);
+    expect(faults).toHaveLength(2);
+    for (const no of [
+      'ff:ff:ff:ff:ff:ff',
+      '01:00:5e:00:00:01',
+      '0:0:0:0:0:0',
+      'x; reboot',
+      7,
+      null,
+    ])
+      expect(parseMac(no)).toBeUndefined();
+    expect(parseMac('00:00:00:00:00:00')).toBeUndefined();
+  });
+
+  it('finds ours, in the words that it knows', () => {
+    const self = node('a', '10.42.7.0/24', '172.30.0.7');
+    expect(flannelAnnotations({ backend: 'vxlan' }, '172.30.0.7', self)).toEqual({
+      'flannel.alpha.coreos.com/backend-type': 'vxlan',
+      'flannel.alpha.coreos.com/backend-data': '{"VNI":1,"VtepMAC":"0a:58:0a:2a:07:00"}',
+      'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
+      'flannel.alpha.coreos.com/public-ip': '172.30.0.7',
+    });
+    expect(flannelAnnotations({ backend: 'vxlan' }, '172.30.0.7')).toEqual({});
   });
 });
 
@@ -87,7 +169,11 @@ describe('a cluster with IPv6, too', () => {
     ['an IPv4 range', '10.42.9.0/24'],
   ])('gives no way to a range of %s', (_what, six) => {
     const [peer] = found(dual('evil', 9, six)).values();
-    expect(peer).toEqual({ podCidr: '10.42.9.0/24', ip: '172.30.0.10' });
+    expect(peer).toEqual({
+      podCidr: '10.42.9.0/24',
+      ip: '172.30.0.10',
+      mac: vtepMac(cidr('10.42.9.0/24')),
+    });
   });
 });
 

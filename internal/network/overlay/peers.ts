@@ -15,7 +15,9 @@ import {
 import type { Mirror } from '../../client/client.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
-import { publicKeyOf, type WireguardKey } from './wireguard-key.ts';
+import { publicKeyOf, takesPart, vtepMacOf } from './annotations.ts';
+import { vtepMac, type Mac } from './mac.ts';
+import type { WireguardKey } from './wireguard-key.ts';
 
 /** Another node: where its pods are and how to reach it. */
 export interface Peer {
@@ -25,6 +27,8 @@ export interface Peer {
   podCidr6?: Ipv6Cidr;
   /** Where the node is reached. */
   ip: Ipv4;
+  /** Of its VXLAN device. */
+  mac: Mac;
   /** Its public key, with WireGuard. */
   key?: WireguardKey;
 }
@@ -40,6 +44,8 @@ export interface Here {
   external?: boolean;
   /** A node without a public key is not reached. */
   keyed?: boolean;
+  /** Every node has one network card, and plain routes lead to it: nobody needs a backend. */
+  plain?: boolean;
 }
 
 /**
@@ -57,6 +63,7 @@ export function peersOf(
     `${node.metadata.creationTimestamp ?? ''} ${node.metadata.name ?? ''}`;
   const taken: Cidr[] = [];
   const keys = new Set<WireguardKey>();
+  const macs = new Set<Mac>();
   const self = [...nodes].filter((node) => node.metadata.name === here.nodeName);
   const others = [...nodes]
     .filter((node) => node.metadata.name !== here.nodeName)
@@ -79,13 +86,27 @@ export function peersOf(
         continue;
       }
       if (key) keys.add(key);
+      const mac = vtepMacOf(node) ?? vtepMac(podCidr);
+      if (!here.keyed && !here.plain && macs.has(mac)) {
+        refuse(`another node has the address of its VXLAN device, ${mac}`);
+        continue;
+      }
+      macs.add(mac);
       if (node.metadata.name === here.nodeName) continue;
-      if (
+      if (!here.plain && !takesPart(node))
+        refuse(`no Flannel runs there: its pods are reached by the routes of this machine`);
+      else if (
         ip &&
         isUnicast(ip) &&
         !cidrHolds(here.clusterCidr, parseIpv4Cidr(`${ip}/32`) as Ipv4Cidr)
       )
-        peers.set(podCidr, { podCidr, ip, ...(podCidr6 && { podCidr6 }), ...(key && { key }) });
+        peers.set(podCidr, {
+          podCidr,
+          ip,
+          mac,
+          ...(podCidr6 && { podCidr6 }),
+          ...(key && { key }),
+        });
       else if (address !== undefined) refuse(`address ${JSON.stringify(address).slice(0, 80)}`);
     } else if (node.spec?.podCIDR && !node.spec.podCIDR.includes(':'))
       refuse(`pod network ${JSON.stringify(node.spec.podCIDR).slice(0, 80)}`);

@@ -11,19 +11,10 @@ import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
 import { devices } from './devices.ts';
+import { vtepMac } from './mac.ts';
 import { followPeers, type Following, type Here, type Peer, type Peers } from './peers.ts';
 
 const device = devices.vxlan;
-
-/**
- * 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed.
- */
-export function vtepMac(podCidr: Ipv4Cidr): string {
-  const bytes = baseOf(podCidr)
-    .split('.')
-    .map((b) => Number(b).toString(16).padStart(2, '0'));
-  return `0a:58:${bytes.join(':')}`;
-}
 
 /** `ip -batch` and `bridge -batch` lines that lead from one set of peers to another. */
 export function peerCommands(from: Peers, to: Peers): { ip: string[]; bridge: string[] } {
@@ -34,10 +25,11 @@ export function peerCommands(from: Peers, to: Peers): { ip: string[]; bridge: st
     ...(podCidr6 ? [podCidr6] : []),
   ];
   const same = (a: Peer | undefined, b: Peer): boolean =>
-    a?.ip === b.ip && a.podCidr6 === b.podCidr6;
+    a?.ip === b.ip && a.podCidr6 === b.podCidr6 && a.mac === b.mac;
   for (const [cidr, peer] of from) {
     const now = to.get(cidr);
-    if (now?.ip !== peer.ip) bridge.push(`fdb del ${vtepMac(cidr)} dev ${device} dst ${peer.ip}`);
+    if (now?.ip !== peer.ip || now.mac !== peer.mac)
+      bridge.push(`fdb del ${peer.mac} dev ${device} dst ${peer.ip}`);
     const stay = now ? networks(now) : [];
     for (const network of networks(peer).filter((one) => !stay.includes(one)))
       ip.push(
@@ -47,10 +39,10 @@ export function peerCommands(from: Peers, to: Peers): { ip: string[]; bridge: st
   }
   for (const [cidr, peer] of to) {
     if (same(from.get(cidr), peer)) continue;
-    bridge.push(`fdb replace ${vtepMac(cidr)} dev ${device} dst ${peer.ip} self permanent`);
+    bridge.push(`fdb replace ${peer.mac} dev ${device} dst ${peer.ip} self permanent`);
     for (const network of networks(peer))
       ip.push(
-        `neigh replace ${baseOf(network)} lladdr ${vtepMac(cidr)} dev ${device} nud permanent`,
+        `neigh replace ${baseOf(network)} lladdr ${peer.mac} dev ${device} nud permanent`,
         `route replace ${network} via ${baseOf(network)} dev ${device} onlink`,
       );
   }

@@ -1,7 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import type { Node } from '../../api/generated/types/core-v1.ts';
 import { ConfigError } from '../../base/errors.ts';
-import { own } from '../../base/own.ts';
 import type { Disk } from '../../io/disk.ts';
 
 declare const made: unique symbol;
@@ -13,27 +11,6 @@ const shape = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 
 export const parseKey = (text: unknown): WireguardKey | undefined =>
   typeof text === 'string' && shape.test(text) ? (text as WireguardKey) : undefined;
-
-/** Flannel's annotations of a Node, as its backend `wireguard` writes them. */
-const prefix = 'flannel.alpha.coreos.com/';
-
-export const wireguardAnnotations = (key: WireguardKey, ip: string): Record<string, string> => ({
-  [`${prefix}backend-type`]: 'wireguard',
-  [`${prefix}backend-data`]: JSON.stringify({ PublicKey: key }),
-  [`${prefix}kube-subnet-manager`]: 'true',
-  [`${prefix}public-ip`]: ip,
-});
-
-/** What a node shows; it may be hostile, and any text. */
-export function publicKeyOf(node: Node): WireguardKey | undefined {
-  const text = own(node.metadata.annotations, `${prefix}backend-data`);
-  try {
-    const data: unknown = JSON.parse(text ?? '');
-    return parseKey((data as { PublicKey?: unknown } | null)?.PublicKey);
-  } catch {
-    return undefined;
-  }
-}
 
 /** PKCS #8 of X25519 (RFC 8410) up to the key itself. */
 const pkcs8 = Buffer.from('302e020100300506032b656e04220420', 'hex');

@@ -8,7 +8,8 @@ import { partOf } from '../../base/testing/part-of.ts';
 import { realDisk } from '../../io/disk.ts';
 import type { Spawn } from '../../io/spawn.ts';
 import { peersOf, type Peers } from './peers.ts';
-import { ownKey, publicKeyOf, wireguardAnnotations, type WireguardKey } from './wireguard-key.ts';
+import { flannelAnnotations, publicKeyOf } from './annotations.ts';
+import { ownKey, type WireguardKey } from './wireguard-key.ts';
 import { peerChanges, requireWireguard } from './wireguard.ts';
 
 const here = { nodeName: 'a', clusterCidr: parseIpv4Cidr('10.42.0.0/16')!, keyed: true };
@@ -22,7 +23,7 @@ function node(
   more: { external?: string; born?: string } = {},
 ): Node {
   const annotations = data?.endsWith('A=')
-    ? wireguardAnnotations(data as WireguardKey, '172.30.0.1')
+    ? flannelAnnotations({ backend: 'wireguard', key: data as WireguardKey }, '172.30.0.1')
     : { 'flannel.alpha.coreos.com/backend-data': data };
   return partOf<Node>({
     metadata: {
@@ -152,7 +153,7 @@ describe('the key of a node', () => {
   });
 
   it('is shown as Flannel shows it', () => {
-    const annotations = wireguardAnnotations(keyB, '192.0.2.7');
+    const annotations = flannelAnnotations({ backend: 'wireguard', key: keyB }, '192.0.2.7');
     expect(annotations).toMatchObject({
       'flannel.alpha.coreos.com/backend-type': 'wireguard',
       'flannel.alpha.coreos.com/public-ip': '192.0.2.7',
