@@ -1,4 +1,4 @@
-import type { Job, JobCondition, JobStatus } from '../../api/generated/types/batch-v1.ts';
+import type { JobCondition, JobStatus } from '../../api/generated/types/batch-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { conditionOf, makeCondition, type Evaluation } from './evaluate.ts';
 import { Intervals } from './intervals.ts';
