@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
+import type { ListItem } from '../../api/codec/protobuf/list.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { KeyValue } from '../../store/store.ts';
 import type { Listed } from '../registry/list.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
-import { jsonOf, lookAt, storedItems } from '../registry/stored.ts';
+import { bufferOf, jsonOf, lookAt, storedItems } from '../registry/stored.ts';
 import { contentTypes, type Wanted } from './negotiate.ts';
 
 /** How a list becomes bytes, some items at a time. */
@@ -79,13 +80,19 @@ function itemBytes(resource: ServedResource, kv: KeyValue): Buffer {
   return Buffer.from(JSON.stringify(rest));
 }
 
+const itemOf = (resource: ServedResource, kv: KeyValue): ListItem => ({
+  stored: resource.engine.fromStorage ? undefined : bufferOf(kv.value),
+  revision: kv.modRevision,
+  object: () => lookAt(resource, kv),
+});
+
 function protobufForm(resource: ServedResource, listed: Listed): ListForm | undefined {
   const { listProtobuf } = resource.engine;
   if (!listProtobuf) return undefined;
   return {
     name: 'protobuf',
     contentType: contentTypes.protobuf,
-    items: (kvs) => listProtobuf.items(kvs.map((kv) => lookAt(resource, kv))),
+    items: (kvs) => listProtobuf.items(kvs.map((kv) => itemOf(resource, kv))),
     between: nothing,
     head: (itemsBytes) => listProtobuf.head(listMeta(listed), itemsBytes),
     tail: listProtobuf.tail,

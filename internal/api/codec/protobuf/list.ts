@@ -3,6 +3,9 @@ import { apiVersionOf } from '../../object.ts';
 import type { KindInfo } from '../../kind-info.ts';
 import { planOf } from '../plan.ts';
 import { magic } from './envelope.ts';
+import { DecodeError } from '../scalars.ts';
+import { stepsOf, type Steps } from './steps.ts';
+import { NotPlain, Transcoder } from './transcode.ts';
 import { writeMessage } from './write-message.ts';
 import { WireWriter } from './writer.ts';
 
@@ -10,9 +13,17 @@ import { WireWriter } from './writer.ts';
 const metadataField = 1;
 const itemsField = 2;
 
+/** One object of a list. */
+export interface ListItem {
+  /** Its JSON without resourceVersion, where that is what is served. */
+  stored: Buffer | undefined;
+  revision: number;
+  object(): object;
+}
+
 /** The parts of an enveloped list: head, items as often as there are some, tail. */
 export interface ListProtobuf {
-  items(objects: readonly object[]): Buffer;
+  items(items: readonly ListItem[]): Buffer;
   /** Goes before items that take so many bytes. */
   head(metadata: object, itemsBytes: number): Buffer;
   tail: Buffer;
@@ -20,18 +31,23 @@ export interface ListProtobuf {
 
 export function listProtobuf(info: KindInfo): ListProtobuf {
   const type = planOf(info.type.name);
+  const steps = (): Steps => stepsOf(type);
   const end = new WireWriter();
   end.stringField(4, '');
   end.stringField(3, '');
   return {
-    items(objects) {
-      const to = new WireWriter(1024 * Math.max(1, objects.length));
-      for (let i = objects.length - 1; i >= 0; i--) {
-        const mark = to.mark;
-        writeMessage(type, objects[i] as Record<string, unknown>, to);
-        to.close(itemsField, mark);
+    items(items) {
+      const to = new Transcoder(
+        items.reduce((sum, { stored }) => sum + (stored?.length ?? 0), 256),
+      );
+      for (const item of items) {
+        if (item.stored && plain(() => to.object(itemsField, steps(), item.stored!, item.revision)))
+          continue;
+        const message = new WireWriter();
+        writeMessage(type, item.object() as Record<string, unknown>, message);
+        to.field(itemsField, message.result());
       }
-      return Buffer.from(to.result());
+      return to.result();
     },
     head(metadata, itemsBytes) {
       const to = new WireWriter();
@@ -48,6 +64,17 @@ export function listProtobuf(info: KindInfo): ListProtobuf {
     },
     tail: Buffer.from(end.result()),
   };
+}
+
+/** False where the object has a form that only the way over objects knows. */
+function plain(transcode: () => void): boolean {
+  try {
+    transcode();
+    return true;
+  } catch (error) {
+    if (error instanceof NotPlain || error instanceof DecodeError) return false;
+    throw error;
+  }
 }
 
 const listMeta = () => planOf('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta');
