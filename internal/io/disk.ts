@@ -4,6 +4,7 @@ import { watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { IoError } from '../base/errors.ts';
 import { toStat, type FileStat } from './held.ts';
+import { readBytes } from './read-bytes.ts';
 import { removeTree } from './remove-tree.ts';
 
 /**
@@ -47,8 +48,8 @@ export interface Disk {
 }
 
 export const realDisk: Disk = {
-  read: (op, path) => guarded(op, path, () => fs.readFile(path)),
-  readIfThere: (op, path) => guarded(op, path, () => ifThere(fs.readFile(path))),
+  read: (op, path) => guarded(op, path, () => readBytes(path)),
+  readIfThere: (op, path) => guarded(op, path, () => ifThere(readBytes(path))),
   writeAtomic: (op, path, data, options = {}) =>
     guarded(op, path, async () => {
       try {

@@ -1,6 +1,7 @@
-import { access, constants, readFile, stat, statfs as nodeStatfs } from 'node:fs/promises';
+import { access, constants, stat, statfs as nodeStatfs } from 'node:fs/promises';
 import { IoError, messageOf } from '../base/errors.ts';
 import { hasBroken } from './mount-table.ts';
+import { readBytes } from './read-bytes.ts';
 
 /** Room on the file system that holds a path. */
 export interface FilesystemRoom {
@@ -32,7 +33,7 @@ export async function statfs(op: string, path: string): Promise<FilesystemRoom> 
 export async function isReadOnly(path: string): Promise<boolean> {
   try {
     await access(path, constants.W_OK);
-    const [table, { dev }] = await Promise.all([readFile('/proc/self/mountinfo'), stat(path)]);
+    const [table, { dev }] = await Promise.all([readBytes('/proc/self/mountinfo'), stat(path)]);
     return hasBroken(table.toString(), dev);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EROFS';
