@@ -1,0 +1,247 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { requireProgram } from '../packages.ts';
+import { AgentMachine } from './agent-machine.ts';
+import { busybox } from './images.ts';
+import { ok, run, TestCluster, until } from './node.ts';
+
+const cluster = new TestCluster('server');
+const agent = new AgentMachine('agent');
+const dir = mkdtempSync(join(tmpdir(), 'skiff-gateway-'));
+let failed = false;
+beforeAll(async () => {
+  requireProgram('haproxy');
+  await cluster.up({ images: [busybox()] });
+  for (const one of ['infra', 'shop', 'else']) cluster.k('create', 'namespace', one);
+  cluster.k('label', 'namespace', 'shop', 'gateways=web');
+  cluster.apply(['one', 'two'].map(page).join('---\n'));
+  for (const name of ['one', 'two'])
+    cluster.k('rollout', 'status', `deployment/${name}`, '-n', 'shop', '--timeout=60s');
+});
+afterAll(() => {
+  agent.down(failed);
+  cluster.down(failed);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const serve = (name: string): string =>
+  'mkdir -p /www/cgi-bin /www/sub; echo ' +
+  `${name} > /www/index.html; echo sub > /www/sub/index.html; ` +
+  'printf "#!/bin/sh\\necho; env\\n" > /www/cgi-bin/env; chmod +x /www/cgi-bin/env; ' +
+  'exec httpd -f -p 8080 -h /www';
+const page = (name: string): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: c
+        image: docker.io/library/busybox:test
+        command: [sh, -c, ${JSON.stringify(serve(name))}]
+        readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: shop}
+spec:
+  selector: {app: ${name}}
+  ports: [{port: 80, targetPort: 8080}]
+`;
+const apiVersion = 'gateway.networking.k8s.io/v1';
+const object = (kind: string, namespace: string, name: string, spec: object): string =>
+  JSON.stringify({ apiVersion, kind, metadata: { name, namespace }, spec });
+const allowedRoutes = {
+  namespaces: { from: 'Selector', selector: { matchLabels: { gateways: 'web' } } },
+};
+const plain = { name: 'http', port: 80, protocol: 'HTTP', allowedRoutes };
+const secure = {
+  name: 'https',
+  port: 443,
+  protocol: 'HTTPS',
+  hostname: 't.test',
+  allowedRoutes,
+  tls: { certificateRefs: [{ name: 'cert' }] },
+};
+const other = { name: 'other', port: 8088, protocol: 'HTTP', allowedRoutes };
+const web = (...listeners: object[]): string =>
+  object('Gateway', 'infra', 'web', { gatewayClassName: 'skiff', listeners });
+const toWeb = [{ name: 'web', namespace: 'infra' }];
+const route = (name: string, rules: object[], more: object = {}, namespace = 'shop'): string =>
+  object('HTTPRoute', namespace, name, { parentRefs: toWeb, rules, ...more });
+const to = (name: string, more: object = {}): object => ({ name, port: 80, ...more });
+
+/** What curl says: the body, and then the status; undefined when nobody answers. */
+function get(name: string, at = '/', more: string[] = [], ip = cluster.node.ip, port = 0) {
+  const scheme = more.includes('-k') ? 'https' : 'http';
+  const number = port || (scheme === 'https' ? 443 : 80);
+  const said = run([
+    ...['curl', '-s', '-m', '10', '--resolve', `${name}:${number}:${ip}`],
+    ...['-w', ' %{http_code}', ...more, `${scheme}://${name}:${number}${at}`],
+  ]);
+  return said.code === 0 ? said.stdout.replace(/\s+/g, ' ').trim() : undefined;
+}
+const proxies = (): string[] =>
+  cluster.node.exec(['pgrep', '-x', 'haproxy']).stdout.split('\n').filter(Boolean);
+const gatewayStatus = (path: string): string =>
+  cluster.k('get', 'gateway', 'web', '-n', 'infra', '-o', `jsonpath={.status.${path}}`);
+const reasons = (name: string, namespace = 'shop'): string =>
+  cluster.k(
+    ...['get', 'httproute', name, '-n', namespace],
+    ...['-o', 'jsonpath={.status.parents[*].conditions[*].reason}'],
+  );
+function certificate(): void {
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const subject = ['-subj', '/CN=t.test', '-addext', 'subjectAltName=DNS:t.test'];
+  ok(['openssl', 'req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert]);
+  cluster.k('create', 'secret', 'tls', 'cert', '-n', 'infra', `--key=${key}`, `--cert=${cert}`);
+}
+const programmed = (): boolean => gatewayStatus('conditions[*].reason') === 'Accepted Programmed';
+
+describe('the Gateway API', () => {
+  it('has a class, and is nothing without a Gateway', async () => {
+    onTestFailed(() => void (failed = true));
+    const accepted = '{.status.conditions[?(@.type=="Accepted")].status}';
+    await until('the class is accepted', () => {
+      const asked = ['get', 'gatewayclass', 'skiff', '-o', `jsonpath=${accepted}`];
+      return cluster.kubectl(asked).stdout === 'True';
+    });
+    expect(proxies()).toEqual([]);
+    const wrong = { ...plain, hostname: 'Not A Name' };
+    const refused = cluster.kubectl(['apply', '-f', '-'], { input: web(wrong) });
+    expect(refused.stderr).toContain('spec.listeners[0].hostname');
+  });
+
+  it('leads to a Service of another namespace that is let in, and says so', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.apply(web(plain));
+    cluster.apply(route('a', [{ backendRefs: [to('one')] }], { hostnames: ['a.test'] }));
+    await until('it is served', () => get('a.test') === 'one 200');
+    await until('it is programmed', programmed);
+    expect(gatewayStatus('addresses[*].value')).toBe(cluster.node.ip);
+    await until('the route is counted', () => gatewayStatus('listeners[0].attachedRoutes') === '1');
+    expect(reasons('a')).toBe('Accepted ResolvedRefs');
+    cluster.apply(route('b', [{ backendRefs: [to('one')] }], { hostnames: ['b.test'] }, 'else'));
+    await until('another is told why not', () =>
+      reasons('b', 'else').includes('NotAllowedByListeners'),
+    );
+    expect(get('b.test')).toContain('404');
+    expect(proxies()).toHaveLength(1);
+  });
+
+  it('matches, changes and divides what comes', async () => {
+    onTestFailed(() => void (failed = true));
+    const header = { headers: [{ name: 'x-who', value: 'me' }] };
+    const filters = [
+      {
+        type: 'RequestHeaderModifier',
+        requestHeaderModifier: { set: [{ name: 'X-Odd', value: `a'"\\ %[src] $HOME` }] },
+      },
+      {
+        type: 'URLRewrite',
+        urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/cgi-bin' } },
+      },
+    ];
+    const halves = [to('one', { weight: 1 }), to('two', { weight: 1 })];
+    cluster.apply(
+      route(
+        'm',
+        [
+          { matches: [{ path: { value: '/do' }, ...header }], filters, backendRefs: [to('two')] },
+          { matches: [{ path: { value: '/half' } }], filters: [rootOf], backendRefs: halves },
+          { backendRefs: [to('one')] },
+        ],
+        { hostnames: ['m.test'] },
+      ),
+    );
+    await until('it is served', () => get('m.test') === 'one 200');
+    expect(get('m.test', '/do/env')).toContain('404');
+    expect(get('m.test', '/do/env', ['-H', 'X-Who: me'])).toContain(
+      `HTTP_X_ODD=a'"\\ %[src] $HOME `,
+    );
+    const seen = new Set(Array.from({ length: 40 }, () => get('m.test', '/half')));
+    expect([...seen].sort()).toEqual(['one 200', 'two 200']);
+  });
+
+  it('ends TLS, and opens another port beside', async () => {
+    onTestFailed(() => void (failed = true));
+    certificate();
+    cluster.apply(web(plain, secure, other));
+    cluster.apply(route('t', [{ backendRefs: [to('two')] }], { hostnames: ['t.test'] }));
+    await until('it is served with TLS', () => get('t.test', '/', ['-k']) === 'two 200');
+    await until('and at the other port', () => at8088() === 'one 200');
+    expect(proxies()).toHaveLength(2);
+    cluster.k('delete', 'httproute', 't', '-n', 'shop');
+    await until('a route is gone', () => get('t.test', '/', ['-k'])?.includes('404') === true);
+  });
+
+  it('heals when HAProxy is killed', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = proxies();
+    cluster.node.exec(['kill', '-9', ...before]);
+    await until('it is served again', () => get('a.test') === 'one 200');
+    await until('and at the other port', () => at8088() === 'one 200');
+    expect(proxies().filter((pid) => before.includes(pid))).toEqual([]);
+  });
+
+  it('is not broken by a restart of skiff', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = proxies();
+    cluster.killServer('KILL');
+    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    expect(get('a.test')).toBe('one 200');
+    cluster.startServer();
+    for (let tries = 0; tries < 30; tries += 1) expect(get('a.test')).toBe('one 200');
+    await cluster.ready();
+    cluster.apply(route('n', [{ backendRefs: [to('two')] }], { hostnames: ['n.test'] }));
+    await until('a new one is served', () => get('n.test') === 'two 200');
+    expect(proxies()).toEqual(before);
+  });
+
+  it('is served by agents too, with the certificates that Gateways name', async () => {
+    onTestFailed(() => void (failed = true));
+    await agent.boot([busybox()]);
+    await agent.join(cluster);
+    const { ip } = agent.node;
+    await until('it is served', () => get('a.test', '/', [], ip) === 'one 200', {
+      seen: () => agent.log().slice(-2000),
+      timeoutMs: 90_000,
+    });
+    cluster.apply(route('t', [{ backendRefs: [to('two')] }], { hostnames: ['t.test'] }));
+    await until('with TLS', () => get('t.test', '/', ['-k'], ip) === 'two 200');
+    await until('it has both addresses', () =>
+      gatewayStatus('addresses[*].value').split(' ').includes(ip),
+    );
+  });
+
+  it('ends with the last Gateway, and is nothing with --disable=ingress', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.k('delete', 'gateway', 'web', '-n', 'infra');
+    await until('no process is left', () => proxies().length === 0);
+    await until('the routes say so', () => reasons('a') === '');
+    cluster.apply(web(plain));
+    await until('it is served again', () => get('a.test') === 'one 200');
+    cluster.killServer('TERM');
+    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    cluster.startServer(['--disable=ingress']);
+    await cluster.answers();
+    await until('no process is left', () => proxies().length === 0);
+    await until('the class is gone', () =>
+      cluster.kubectl(['get', 'gatewayclass', 'skiff']).stderr.includes('not found'),
+    );
+  });
+});
+
+const rootOf = {
+  type: 'URLRewrite',
+  urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } },
+};
+const at8088 = (): string | undefined => get('a.test', '/', [], cluster.node.ip, 8088);
