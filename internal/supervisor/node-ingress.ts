@@ -49,6 +49,7 @@ export async function startNodeIngress(options: {
     secret: (namespace, name) =>
       mirrors.of<Secret>(refs.secrets, { namespace, fieldSelector: `metadata.name=${name}` }),
     gateways: mirrors,
+    reservedPorts: cluster.httpsListenPort === undefined ? [] : [cluster.httpsListenPort],
     portTrouble: (port, why) =>
       troubles.set('GatewayPortDown', `port ${port}`, why && `port ${port}: ${why}`),
     log: doors.log.named('ingress'),

@@ -27,6 +27,8 @@ export interface ClusterNetwork {
   serviceCidr: string;
   clusterDns: string;
   clusterDomain: string;
+  /** Of a server, when this node is one. */
+  httpsListenPort?: number;
   /** Packaged components that do not run. */
   disable?: readonly string[];
   /** Network policies are not enforced. */

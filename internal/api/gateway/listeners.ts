@@ -15,6 +15,8 @@ export type Transport = 'http' | 'https';
 
 export interface ListenerView {
   grants: readonly ReferenceGrant[];
+  /** Ports that this cluster has for itself, besides those that every one has. */
+  reservedPorts: readonly number[];
   /** What is wrong with the certificate in a Secret, in words. */
   certificate(namespace: string, name: string): string | undefined;
 }
@@ -46,7 +48,9 @@ const sharedPorts = new Map<number, Transport>([
   [443, 'https'],
 ]);
 /** Of the node itself and of what a cluster is made of: nobody gets them by an object. */
-const reservedPorts = new Set([22, 53, 2379, 2380, 6443, 6444, 10_250, 10_256, 10_257, 10_259]);
+const alwaysReserved = new Set([22, 53, 2379, 2380, 6443, 6444, 10_250, 10_256, 10_257, 10_259]);
+/** Each port that Ingresses do not have is a process on every node. */
+const mostPorts = 16;
 
 export const gatewayKey = ({ metadata }: Gateway): string =>
   `${metadata.namespace}/${metadata.name}`;
@@ -61,7 +65,7 @@ export function listenersOf(gateways: readonly Gateway[], view: ListenerView): F
   for (const gateway of gateways) {
     const own = gateway.spec.listeners.map((listener) => foundListener(gateway, listener, view));
     for (const one of own) {
-      const accepted = acceptance(one, own, taken);
+      const accepted = acceptance(one, own, { taken, reserved: view.reservedPorts });
       const conflict = accepted.reason.endsWith('Conflict');
       const [resolved] = one.conditions;
       const isProgrammed = accepted.status === 'True' && resolved?.status === 'True';
@@ -73,9 +77,8 @@ export function listenersOf(gateways: readonly Gateway[], view: ListenerView): F
         isProgrammed ? yes('Programmed') : no('Programmed', 'Invalid', 'see the other conditions'),
       );
       one.serves = accepted.status === 'True';
+      if (one.serves && one.transport) taken.set(one.listener.port, one.transport);
     }
-    for (const { serves, transport, listener } of own)
-      if (serves && transport) taken.set(listener.port, transport);
     found.push(...own);
   }
   return found;
@@ -146,7 +149,7 @@ export function gatewaySecrets(
   grants: readonly ReferenceGrant[],
 ): string[] {
   const named: FoundListener['secrets'] = [];
-  const view: ListenerView = { grants, certificate: () => undefined };
+  const view: ListenerView = { grants, reservedPorts: [], certificate: () => undefined };
   for (const gateway of gateways)
     for (const listener of gateway.spec.listeners)
       if (transports.get(listener.protocol) === 'https') secretsOf(gateway, listener, view, named);
@@ -156,7 +159,7 @@ export function gatewaySecrets(
 function acceptance(
   one: FoundListener,
   own: readonly FoundListener[],
-  taken: ReadonlyMap<number, Transport>,
+  { taken, reserved }: { taken: ReadonlyMap<number, Transport>; reserved: readonly number[] },
 ): Said {
   const { listener, transport, hostname } = one;
   const { port, protocol, tls } = listener;
@@ -171,10 +174,16 @@ function acceptance(
     return no('Accepted', 'ProtocolConflict', `port ${port} is wanted for another protocol, too`);
   if (others.some((other) => other.hostname === hostname))
     return no('Accepted', 'HostnameConflict', `port ${port} has the same hostname twice`);
-  if (reservedPorts.has(port))
+  if (alwaysReserved.has(port) || reserved.includes(port))
     return no('Accepted', 'PortUnavailable', `port ${port} belongs to the node`);
   if (taken.has(port) && taken.get(port) !== transport)
     return no('Accepted', 'PortUnavailable', `port ${port} is served for another protocol`);
+  if (!taken.has(port) && taken.size >= mostPorts + sharedPorts.size)
+    return no(
+      'Accepted',
+      'PortUnavailable',
+      `Gateways have ${mostPorts} ports of their own already`,
+    );
   return yes('Accepted');
 }
 

@@ -50,6 +50,7 @@ const plan = (view: Partial<GatewayView>): GatewayPlan =>
     labelsOf: () => ({}),
     service,
     certificate: () => undefined,
+    reservedPorts: [7443],
     ...view,
   });
 /** `Type=Status/Reason` of each condition of the first route's parents. */
@@ -90,6 +91,7 @@ describe('Gateways', () => {
     ['one that there is not', [http(80, { protocol: 'TCP' })], ['UnsupportedProtocol']],
     ['TLS that is passed on', [https(443, { tls: { mode: 'Passthrough' } })], ['Unsupported']],
     ['a port of the node', [http(6443)], ['PortUnavailable']],
+    ['a port of this cluster', [http(7443)], ['PortUnavailable']],
     ['the wrong one of two', [http(443)], ['PortUnavailable']],
     ['two on a port', [http(8080), https(8080, { name: 'b' })], ['ProtocolConflict']],
     ['a host twice', [http(80, { name: 'a' }), http(80, { name: 'b' })], ['HostnameConflict']],
@@ -114,6 +116,15 @@ describe('Gateways', () => {
       [8080, 'http'],
       [80, 'http'],
     ]);
+  });
+
+  it('have no more ports of their own than a node can carry', () => {
+    const many = (from: number) => Array.from({ length: 12 }, (_, i) => http(from + i));
+    const found = plan({
+      gateways: [gateway('a', [...many(8000), http(80)]), gateway('b', [...many(9000), http(80)])],
+    });
+    expect(found.ports.size).toBe(17);
+    expect(listenersSaid(found).filter((one) => one.includes('PortUnavailable'))).toHaveLength(8);
   });
 
   it('use Secrets of other namespaces where these let them', () => {

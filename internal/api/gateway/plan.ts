@@ -82,7 +82,7 @@ export function ourGateways({ classes, gateways }: Pick<GatewayObjects, 'classes
 export function planGateways(view: GatewayView): GatewayPlan {
   const grants = [...view.grants];
   const ours = ourGateways(view);
-  const listeners = listenersOf(ours, { grants, certificate: view.certificate });
+  const listeners = listenersOf(ours, { ...view, grants });
   const attached = new Map<FoundListener, Set<Route>>();
   const plan: GatewayPlan = {
     classes: [...view.classes]

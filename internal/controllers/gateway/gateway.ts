@@ -89,6 +89,7 @@ export function startGatewayController(ctx: ControllerContext): Controller {
             return found && (found.metadata.labels ?? {});
           },
           certificate,
+          reservedPorts: ctx.clusterPorts ?? [],
           nowMs,
         };
       },

@@ -29,6 +29,7 @@ export interface GatewayControllerView extends GatewayView {
 /** What can be asked for beyond the core, in the words of the Gateway API. */
 export const supportedFeatures = [
   'GRPCRoute',
+  'GRPCRouteNamedRouteRule',
   'Gateway',
   'GatewayHTTPListenerIsolation',
   'GatewayPort8080',

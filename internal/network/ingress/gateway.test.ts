@@ -122,6 +122,7 @@ beforeAll(async () => {
     slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: sliceIndexes }),
     secret: () => mirrors.of<Secret>(refs.secrets),
     nodeName: 'n1',
+    reservedPorts: [],
     trouble: (why) => troubles.push(why),
     portTrouble: (_port, why) => troubles.push(why),
   });

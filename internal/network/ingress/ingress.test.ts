@@ -85,6 +85,7 @@ const start = (): { stop(): void } =>
     slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: sliceIndexes }),
     secret: () => mirrors.of<Secret>(refs.secrets),
     nodeName: 'n1',
+    reservedPorts: [],
     trouble: (why) => troubles.push(why),
     portTrouble: () => undefined,
   });

@@ -32,6 +32,8 @@ export interface IngressOptions extends Omit<HaproxyOptions, 'started'> {
   slices: Mirror<EndpointSlice>;
   /** What Gateways are read by; without it none is served. */
   gateways?: Mirrors;
+  /** Ports that no Gateway gets. */
+  reservedPorts: readonly number[];
   /** Told why the HAProxy of a port of Gateways alone does not run, and when it does. */
   portTrouble(port: number, why: string | undefined): void;
   /** A mirror that has one Secret; asked for when an Ingress needs it. */
@@ -163,6 +165,7 @@ class IngressServer {
       ...gateways.objects(),
       labelsOf: (namespace) => gateways.labelsOf(namespace),
       service: (namespace, name) => this.#o.services.get(`${namespace}/${name}`),
+      reservedPorts: this.#o.reservedPorts,
       // What is wrong with one is said by the controller; it is left out here.
       certificate: () => undefined,
     });
