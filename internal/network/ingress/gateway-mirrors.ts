@@ -53,8 +53,10 @@ export class GatewayMirrors {
     this.#mirrors = mirrors;
     this.#clock = clock;
     this.#changed = changed;
-    this.#gateways = this.#of<Gateway>(gatewayRefs.gateways, () => this.#look());
+    this.#gateways = mirrors.of<Gateway>(gatewayRefs.gateways);
     this.#settle([this.#gateways]);
+    // Tells at once what others in this process have seen.
+    this.#gateways.onChange(() => this.#look());
   }
 
   /** False while more is about to come. */
@@ -84,9 +86,9 @@ export class GatewayMirrors {
     this.#close();
   }
 
-  #of<T extends object>(ref: ResourceRef, changed = this.#changed): Mirror<T> {
+  #of<T extends object>(ref: ResourceRef): Mirror<T> {
     const mirror = this.#mirrors.of<T>(ref);
-    mirror.onChange(() => changed());
+    mirror.onChange(() => this.#changed());
     return mirror;
   }
 

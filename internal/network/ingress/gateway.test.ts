@@ -105,7 +105,10 @@ beforeAll(async () => {
     metadata: { name: 'skiff' },
     spec: { controllerName: 'skiff/gateway' },
   });
-  running = startIngress({
+  running = start();
+});
+const start = (): { stop(): void } =>
+  startIngress({
     dir,
     httpPort,
     httpsPort,
@@ -126,7 +129,6 @@ beforeAll(async () => {
     trouble: (why) => troubles.push(why),
     portTrouble: (_port, why) => troubles.push(why),
   });
-});
 const troubles: (string | undefined)[] = [];
 afterAll(async () => {
   running.stop();
@@ -333,6 +335,21 @@ it('finds the closest host, and keeps those of other listeners apart', async () 
   expect(await page('b.wild.test')).toBe(404);
   expect(await page('other.test')).toBe('one');
   expect(await page('any.test', { port: otherPort })).toBe(404);
+});
+
+it('begins anew where others have seen the Gateways before, and loses nothing', async () => {
+  const seen = mirrors.of(gatewayRefs.gateways);
+  await seen.synced;
+  running.stop();
+  expect((await get('a.test'))?.page?.name).toBe('one');
+  running = start();
+  for (let n = 0; n < 20; n += 1) expect((await get('a.test'))?.page?.name).toBe('one');
+  await route('late', ['late.test'], { backendRefs: [to('two')] });
+  await until('a new one is served', async () => {
+    expect((await get('a.test'))?.page?.name).toBe('one');
+    return (await get('late.test'))?.page?.name === 'two';
+  });
+  seen.stop();
 });
 
 it('ends with the last Gateway', async () => {
