@@ -12,6 +12,8 @@ export const limits = {
   generateNameTries: 8,
   /** A watcher that lets this much pile up is ended. */
   watchBufferBytes: 16 * 1024 * 1024,
+  /** So much of the initial state of a watch may wait for its client before more is made. */
+  watchAheadBytes: 512 * 1024,
   /**
    * A watch whose events wait for a conversion webhook holds at most this many; then the client
    * lists anew.

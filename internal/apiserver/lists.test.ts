@@ -146,3 +146,34 @@ test('others have their turns while many objects are made or deleted', async () 
   expect(await turnsIn(gone)).toBeGreaterThanOrEqual(count / 32);
   expect((await server.admin.list(configMaps, { namespace })).items).toEqual([]);
 }, 60_000);
+
+test('a watch that begins with more than may wait for its client gets all of it', async () => {
+  const namespace = 'huge';
+  await server.admin.create(namespaces, { metadata: { name: namespace } });
+  const count = 40;
+  const large = 'x'.repeat(500_000);
+  for (let i = 0; i < count; i++)
+    await server.admin.create(configMaps, {
+      metadata: { name: `h-${i}`, namespace },
+      data: { large },
+    });
+  const url =
+    `/api/v1/namespaces/${namespace}/configmaps?watch=true&allowWatchBookmarks=true` +
+    '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan';
+  const stream = session.request({ ':path': url, authorization: 'Bearer oracle' });
+  await once(stream, 'response');
+  // Nothing is read for a while, and something happens.
+  await server.admin.delete(configMaps, { namespace, name: 'h-7' });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  let text = '';
+  const types: string[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    text += chunk.toString('latin1');
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      types.push((JSON.parse(text.slice(0, end)) as { type: string }).type);
+      text = text.slice(end + 1);
+    }
+    if (types.includes('DELETED')) break;
+  }
+  expect(types).toEqual([...Array.from({ length: count }, () => 'ADDED'), 'BOOKMARK', 'DELETED']);
+}, 60_000);

@@ -4,7 +4,8 @@ import { expect, test, vi } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import type { KeyValue } from '../../store/store.ts';
 import type { Listed } from '../registry/list.ts';
-import { ListCache, runsOf } from './list-cache.ts';
+import { runsOf } from '../registry/runs.ts';
+import { ListCache } from './list-cache.ts';
 import type { ListForm } from './list-form.ts';
 import { sendList } from './send-list.ts';
 

@@ -4,9 +4,9 @@ import { turn } from '../../io/turn.ts';
 import type { KeyValue } from '../../store/store.ts';
 import type { Listed } from '../registry/list.ts';
 import type { ServedResource } from '../registry/resource.ts';
+import { runsOf, sizeOf, type Run } from '../registry/runs.ts';
 import type { Server } from '../server.ts';
 import { answerHeaders, send, type Exchange } from './exchange.ts';
-import { runsOf, sizeOf, type Run } from './list-cache.ts';
 import type { ListForm } from './list-form.ts';
 
 /** A list of fewer bytes goes out at once. */

@@ -31,6 +31,7 @@ export async function serveWatchSocket(
     events: (events) => {
       for (const event of events) put(event.type, event.object);
     },
+    ready: () => taken(socket),
     bookmark: (revision, initial) => put('BOOKMARK', bookmarkObject(resource, revision, initial)),
     ended: (error) => {
       if (error) put('ERROR', error.toStatus());
@@ -48,4 +49,13 @@ export async function serveWatchSocket(
     watcher.stop();
   };
   for (const message of early) ws.send(Buffer.from(JSON.stringify(message)), true);
+}
+
+/** Resolves when the client has taken most of what was written, or is gone. */
+function taken(socket: Duplex): Promise<void> {
+  if (socket.destroyed || socket.writableLength <= limits.watchAheadBytes) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once('drain', resolve);
+    socket.once('close', resolve);
+  });
 }

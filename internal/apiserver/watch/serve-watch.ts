@@ -9,6 +9,7 @@ import { traceHeaders, warningHeader, type Exchange } from '../http/exchange.ts'
 import { first } from '../http/request-info.ts';
 import { limits } from '../limits.ts';
 import type { Call } from '../registry/call.ts';
+import { lookAt } from '../registry/stored.ts';
 import type { ListQuery } from '../registry/list.ts';
 import type { Server } from '../server.ts';
 import { encodeWatchFrame } from '../../api/codec/protobuf/envelope.ts';
@@ -48,6 +49,8 @@ class EventStream implements WatchSink {
   #columnsSent = false;
   #stops: (() => void)[] = [];
   #watcher: Watcher | undefined;
+  /** Tells who waits that there is room, or nobody to wait for. */
+  #wake: () => void = () => undefined;
 
   constructor(server: Server, exchange: Exchange, call: Call, wanted: Wanted) {
     this.#server = server;
@@ -76,6 +79,8 @@ class EventStream implements WatchSink {
     for (const chunk of this.#pending) this.#answer.write(chunk);
     this.#pending = [];
     if (this.#done) return this.#finish();
+    this.#answer.on('drain', () => this.#wake());
+    this.#wake();
     const ms = query.timeoutSeconds
       ? query.timeoutSeconds * 1000
       : limits.minWatchMs + this.#server.core.random.int(limits.minWatchMs);
@@ -95,6 +100,12 @@ class EventStream implements WatchSink {
   events(events: WatchEvent[]): void {
     const chunks = events.map((event) => this.#encode(event));
     this.#write(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+  }
+
+  /** The client has taken most of what was written. */
+  async ready(): Promise<void> {
+    while (!this.#done && (!this.#open || this.#answer.writableLength > limits.watchAheadBytes))
+      await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
   bookmark(revision: number, initial: boolean): void {
@@ -134,9 +145,14 @@ class EventStream implements WatchSink {
     const { encodeProtobuf } = resource.engine;
     if (format === 'protobuf' && encodeProtobuf)
       return this.#server.encoder.encode(event, name, () =>
-        encodeWatchFrame(event.type, encodeProtobuf(event.object)),
+        encodeWatchFrame(event.type, encodeProtobuf(this.#once(event))),
       );
     return this.#server.encoder.encode(event, name, () => jsonEvent(resource, event));
+  }
+
+  /** The object of an event, to be encoded and let go of. */
+  #once(event: WatchEvent): KubeObject {
+    return event.type === 'DELETED' ? event.object : lookAt(this.#call.resource, event.origin);
   }
 
   /** A bookmark comes in the form of the events. */
@@ -183,6 +199,7 @@ class EventStream implements WatchSink {
 
   #finish(): void {
     this.#done = true;
+    this.#wake();
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#watcher?.stop();

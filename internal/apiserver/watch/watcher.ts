@@ -7,6 +7,7 @@ import {
   type StoreEvent,
   type Watch,
 } from '../../store/store.ts';
+import { turn } from '../../io/turn.ts';
 import { limits } from '../limits.ts';
 import type { Call } from '../registry/call.ts';
 import type { Core } from '../registry/core.ts';
@@ -17,8 +18,10 @@ import {
   listRecords,
   parseRevision,
   type Filter,
+  type Listed,
   type ListQuery,
 } from '../registry/list.ts';
+import { runsOf } from '../registry/runs.ts';
 import { scopePrefix, type ServedResource } from '../registry/resource.ts';
 import { deletedView } from './deleted.ts';
 import { viewOf } from '../registry/stored.ts';
@@ -30,14 +33,33 @@ export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
  * by it.
  */
 export interface WatchEvent {
-  type: EventType;
-  object: KubeObject;
-  origin: KeyValue;
+  readonly type: EventType;
+  readonly object: KubeObject;
+  readonly origin: KeyValue;
+}
+
+/** An event that shows a record; its object is made when somebody looks at it. */
+class Shown implements WatchEvent {
+  readonly type: EventType;
+  readonly origin: KeyValue;
+  readonly #resource: ServedResource;
+
+  constructor(type: EventType, resource: ServedResource, origin: KeyValue) {
+    this.type = type;
+    this.origin = origin;
+    this.#resource = resource;
+  }
+
+  get object(): KubeObject {
+    return viewOf(this.#resource, this.origin);
+  }
 }
 
 export interface WatchSink {
   /** All events of one batch. */
   events(events: WatchEvent[]): void;
+  /** Resolves when more of the initial state is welcome; where it is missing, at once. */
+  ready?(): Promise<void>;
   /**
    * The state so far is complete up to this revision; `initial` closes the list part of a
    * watch-list.
@@ -92,19 +114,24 @@ export class Watcher {
       labelSelector: query.labelSelector,
       fieldSelector: query.fieldSelector,
     });
-    if (watcher.#stopped) return watcher;
-    if (state.kvs.length)
-      sink.events(
-        state.kvs.map((kv) => ({
-          type: 'ADDED' as const,
-          object: viewOf(call.resource, kv),
-          origin: kv,
-        })),
-      );
-    if (query.sendInitialEvents && query.allowBookmarks !== false)
-      sink.bookmark(state.revision, true);
-    watcher.#follow(prefix, state.revision + 1);
+    const marked = query.sendInitialEvents === true && query.allowBookmarks !== false;
+    watcher
+      .#begin(prefix, state, marked)
+      .catch((error: unknown) => watcher.#end(asInternal(error)));
     return watcher;
+  }
+
+  /** The state there is, piece by piece as the sink takes it, then what happened since. */
+  async #begin(prefix: string, { kvs, revision }: Listed, marked: boolean): Promise<void> {
+    for (const { from, to } of runsOf(kvs)) {
+      if (this.#stopped) return;
+      const shown = kvs.slice(from, to).map((kv) => new Shown('ADDED', this.#resource, kv));
+      this.#sink.events(shown);
+      if (to < kvs.length) await Promise.all([turn(), this.#sink.ready?.()]);
+    }
+    if (this.#stopped) return;
+    if (marked) this.#sink.bookmark(revision, true);
+    this.#follow(prefix, revision + 1);
   }
 
   /**
@@ -186,9 +213,7 @@ export class Watcher {
         this.#pending -= events.length;
         this.#told = revision;
       })
-      .catch((error: unknown) =>
-        this.#end(error instanceof ApiError ? error : new ApiError('InternalError', String(error))),
-      );
+      .catch((error: unknown) => this.#end(asInternal(error)));
   }
 
   /** Leaving a selector looks like a deletion, entering it like a creation. */
@@ -200,8 +225,7 @@ export class Watcher {
         ? { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv }
         : undefined;
     const now = this.#passes(kv);
-    if (now && before) return { type: 'MODIFIED', object: viewOf(this.#resource, kv), origin: kv };
-    if (now) return { type: 'ADDED', object: viewOf(this.#resource, kv), origin: kv };
+    if (now) return new Shown(before ? 'MODIFIED' : 'ADDED', this.#resource, kv);
     if (before)
       return { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv };
     return undefined;
@@ -211,6 +235,9 @@ export class Watcher {
     return this.#filter.empty || this.#filter.matches(viewOf(this.#resource, kv));
   }
 }
+
+const asInternal = (error: unknown): ApiError =>
+  error instanceof ApiError ? error : new ApiError('InternalError', String(error));
 
 function tooOld(wanted: number, oldest: number): ApiError {
   return new ApiError('Expired', `too old resource version: ${wanted} (${oldest})`);
