@@ -6,7 +6,7 @@ import { realDisk } from '../io/disk.ts';
 
 interface KubeConfig {
   'current-context'?: string;
-  contexts?: { name: string; context?: { cluster?: string; user?: string } }[];
+  contexts?: { name: string; context?: { cluster?: string; user?: string; namespace?: string } }[];
   clusters?: { name?: string; cluster: Cluster }[];
   users?: { name?: string; user?: User }[];
 }
@@ -48,15 +48,8 @@ const op = 'kubeconfig';
  * user.
  */
 export async function connectionOf(kubeconfig: string): Promise<Connection> {
-  const bytes = await realDisk.readIfThere(op, kubeconfig);
-  if (!bytes)
-    throw new ConfigError(`${kubeconfig}: no such file`, {
-      op,
-      hint: 'is this a server, and did it run?',
-    });
-  const { load } = await import('js-yaml');
-  const config = load(bytes.toString()) as KubeConfig;
-  const named = config.contexts?.find(({ name }) => name === config['current-context'])?.context;
+  const config = await read(kubeconfig);
+  const named = contextOf(config);
   const cluster = chosen(config.clusters, named?.cluster)?.cluster;
   const user = chosen(config.users, named?.user)?.user ?? {};
   if (!cluster?.server) throw new ConfigError(`${kubeconfig}: names no cluster`, { op });
@@ -88,4 +81,22 @@ const chosen = <T extends { name?: string }>(rows: T[] | undefined, name?: strin
 export async function clientOf(kubeconfig: string): Promise<Client & { close(): void }> {
   const { token, ...connection } = await connectionOf(kubeconfig);
   return httpClient({ ...connection, ...(token !== undefined && { token }) });
+}
+
+/** Where a kubeconfig looks when nobody says another namespace. */
+export const namespaceOf = async (kubeconfig: string): Promise<string> =>
+  contextOf(await read(kubeconfig))?.namespace || 'default';
+
+const contextOf = (config: KubeConfig): NonNullable<KubeConfig['contexts']>[number]['context'] =>
+  config.contexts?.find(({ name }) => name === config['current-context'])?.context;
+
+async function read(kubeconfig: string): Promise<KubeConfig> {
+  const bytes = await realDisk.readIfThere(op, kubeconfig);
+  if (!bytes)
+    throw new ConfigError(`${kubeconfig}: no such file`, {
+      op,
+      hint: 'is this a server, and did it run?',
+    });
+  const { load } = await import('js-yaml');
+  return (load(bytes.toString()) ?? {}) as KubeConfig;
 }

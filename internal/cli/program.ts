@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { SnapshotOptions } from './etcd-snapshot.ts';
 import type { MigrateArguments } from './migrate.ts';
-import { nodeCommands, upkeepCommands } from './upkeep-commands.ts';
+import { historyCommands, nodeCommands, upkeepCommands } from './upkeep-commands.ts';
 import { flagsOf, environmentOf } from './flags.ts';
 
 /** The tree of commands. Each action loads what it needs when it is called. */
@@ -45,6 +45,7 @@ export function program(): Command {
   migrate(skiff);
   upkeepCommands(skiff);
   nodeCommands(skiff);
+  historyCommands(skiff);
   skiff
     .command('completion')
     .description('Print shell completion')

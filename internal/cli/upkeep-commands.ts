@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { ConfigError } from '../base/errors.ts';
 import type { BuildArguments } from './airgap.ts';
 import type { ShellOptions } from './shell.ts';
+import type { ObjectArguments, UndoArguments } from './undo.ts';
 import type { UpgradeArguments } from './upgrade.ts';
 
 const dataDir = [
@@ -41,6 +42,44 @@ export function nodeCommands(skiff: Command): void {
     .option(...kubeconfig)
     .action(async (from: string, to: string, options: { kubeconfig: string }) =>
       (await import('./copy.ts')).copy(from, to, options),
+    );
+}
+
+/** What an object was, and back to it. */
+export function historyCommands(skiff: Command): void {
+  const object = (name: string): Command =>
+    skiff
+      .command(name)
+      .argument('<object...>', 'TYPE/NAME or TYPE NAME')
+      .option('-n, --namespace <name>', 'Its namespace (default: that of the kubeconfig)')
+      .option(...kubeconfig);
+  object('history')
+    .description(
+      'List the versions of an object that the datastore still has, also of a deleted one',
+    )
+    .option('--all', 'Changes of its status, too')
+    .option('-o, --output <format>', 'text or json', 'text')
+    .action(async (words: string[], options: ObjectArguments & { all?: boolean; output: string }) =>
+      (await import('./undo.ts')).printHistory(words, options),
+    );
+  object('diff')
+    .description('Show what has changed since a revision (default: the last change)')
+    .option('--revision <n>', 'From there')
+    .option('--to <n>', 'To there (default: now)')
+    .action(
+      async (words: string[], options: ObjectArguments & { revision?: string; to?: string }) =>
+        (await import('./undo.ts')).printDiff(words, options),
+    );
+  object('undo')
+    .description(
+      'Bring an object back to what it was before its last change, also one that was deleted; ' +
+        'its status stays',
+    )
+    .option('--to-revision <n>', 'As it was at this revision')
+    .option('--since <duration>', 'As it was so long ago, such as 5m')
+    .option('--dry-run', 'Ask the server, change nothing, and show the difference')
+    .action(async (words: string[], options: UndoArguments) =>
+      (await import('./undo.ts')).undo(words, options),
     );
 }
 

@@ -11,7 +11,13 @@ const quietWrites = 20;
  * Much history is not kept for longer than this once nobody writes any more: kube-apiserver's watch
  * cache promises no more (its eventFreshDuration), for a bookmark comes every minute.
  */
-export const leastHistoryMs = 75_000;
+const leastHistoryMs = 75_000;
+/** Kubernetes' own: watches may resume and pages continue for this long. */
+export const usualHistoryMs = 300_000;
+
+/** Whoever asked for more than is usual gets it, in quiet times, too. */
+export const quietHistoryMs = (historyMs: number): number =>
+  historyMs > usualHistoryMs ? historyMs : leastHistoryMs;
 
 export interface GiveBackOptions {
   clock: Clock;

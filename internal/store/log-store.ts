@@ -6,7 +6,7 @@ import type { Random } from '../io/random.ts';
 import type { Encryption } from './cipher.ts';
 import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
 import { onlyReads, Write } from './evaluate.ts';
-import { GiveBack, leastHistoryMs } from './give-back.ts';
+import { GiveBack, quietHistoryMs } from './give-back.ts';
 import { hashKv } from './hash-kv.ts';
 import { HistoryWindow } from './history-window.ts';
 import type { Journal, RoomState } from './journal.ts';
@@ -65,6 +65,7 @@ export class LogStore implements s.Store {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxHistoryBytes: number;
+  readonly #historyMs: number;
   #softTimer = false;
   #compacting = false;
   #closed = false;
@@ -74,6 +75,7 @@ export class LogStore implements s.Store {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#historyMs = options.historyMs;
     this.room = new Room(options);
     this.#giveBack = new GiveBack({
       clock: options.clock,
@@ -344,7 +346,7 @@ export class LogStore implements s.Store {
   }
 
   #shortenHistory(): void {
-    const revision = this.#window.olderThan(leastHistoryMs);
+    const revision = this.#window.olderThan(quietHistoryMs(this.#historyMs));
     if (revision > this.#state.compactRevision) void this.#compactTo(revision);
   }
 

@@ -12,6 +12,8 @@ export interface ApiServerSettings {
   audiences?: string[];
   serviceAccountIssuer?: string;
   eventTtlSeconds?: number;
+  /** How long the datastore keeps what was (etcd-compaction-interval). */
+  historyMs?: number;
   notReadyTolerationSeconds?: number;
   unreachableTolerationSeconds?: number;
   flowControl?: FlowControlOptions;

@@ -99,7 +99,7 @@ async function openElsewhere(
   datastore: NonNullable<ServerConfig['datastore']>,
   options: DatastoreOptions,
 ): Promise<Datastore> {
-  const inner = await openCluster(datastore, options.doors);
+  const inner = await openCluster(datastore, options.config.apiServer?.historyMs, options.doors);
   const { store, keys, settle } = await sealStore(inner, options);
   await shareBootstrap(inner, options);
   await settle();
@@ -152,6 +152,7 @@ export async function openFile({
     ...doors,
     dir: join(config.dataDir, 'server/db'),
     encryption: await ownEncryption({ config, doors }),
+    historyMs: config.apiServer?.historyMs,
     reserve: true,
     scratchDir: config.runDir,
   });
@@ -159,6 +160,7 @@ export async function openFile({
 
 async function openCluster(
   datastore: NonNullable<ServerConfig['datastore']>,
+  historyMs: number | undefined,
   { clock, log, disk }: Doors,
 ): Promise<Store> {
   const text = async (path: string | undefined): Promise<string | undefined> =>
@@ -171,11 +173,13 @@ async function openCluster(
   if (isPostgres(datastore.endpoint)) {
     // Loaded only where it is used: it takes its share of the start.
     const { openPostgresStore } = await import('../store/postgres/open.ts');
-    return await openPostgresStore({ endpoint: datastore.endpoint, tls, clock, disk, log });
+    const { endpoint } = datastore;
+    return await openPostgresStore({ endpoint, tls, historyMs, clock, disk, log });
   }
   return await openEtcdStore({
     endpoints: datastore.endpoint.split(',').map((e) => e.trim()),
     tls,
+    historyMs,
     clock,
     log,
   });
@@ -222,7 +226,8 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
     Object.assign(tls, clientTls(now));
     return !same;
   };
-  const inner = await openEtcdStore({ ...cluster, log });
+  const { historyMs } = config.apiServer ?? {};
+  const inner = await openEtcdStore({ ...cluster, historyMs, log });
   const { store, keys, settle } = await sealStore(inner, options);
   if (await disk.stat('etcd', moving)) {
     const old = await openFile(options);

@@ -8,6 +8,7 @@ import { warnDeprecated, type Exchange } from './exchange.ts';
 import { RequestInput } from './input.ts';
 import { checkRoute } from './method-table.ts';
 import type { Wanted } from './negotiate.ts';
+import { serveHistory } from './serve-history.ts';
 import { sendResult } from './send-result.ts';
 import { wantedFor, wantedOfSpoken } from './wanted.ts';
 
@@ -26,11 +27,19 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   const call = callFor(exchange, resource);
   if (info.verb === 'watch') return serveWatch(server, exchange, call, watchQuery(info));
   if (info.verb === '') throw methodNotAllowed();
+  if (info.verb === 'get' && info.query.has('history') && isKept(server, call))
+    return serveHistory(server, exchange, call);
   const wanted = wantedOf(server, exchange, call);
   const input = new RequestInput(server.unstored, exchange, call);
   const result = await operate(server.core, server.operations, call, input);
   await sendResult(server, exchange, call, wanted, result);
 }
+
+/** Objects themselves, which lie in the store. */
+const isKept = (server: Server, call: ApiCall): boolean =>
+  call.subresource === '' &&
+  call.resource.verbs.includes('get') &&
+  !server.operations.find(placeOf(call));
 
 /** Told before anything is done: whom we cannot answer, for him we do nothing either. */
 function wantedOf(server: Server, exchange: Exchange, call: ApiCall): Wanted {

@@ -61,6 +61,7 @@ export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiSer
   ],
   ['api-audiences', takes(list, (s, names) => void (s.audiences = names))],
   ['service-account-issuer', takes(text, (s, url) => void (s.serviceAccountIssuer = url))],
+  ['etcd-compaction-interval', takes(someTime, (s, ms) => void (s.historyMs = ms))],
   ['event-ttl', takes(seconds, (s, n) => void (s.eventTtlSeconds = n))],
   [
     'default-not-ready-toleration-seconds',
@@ -149,7 +150,7 @@ export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiSer
   ...none<ApiServerArgs>(
     store,
     'etcd-servers etcd-cafile etcd-certfile etcd-keyfile etcd-prefix etcd-servers-overrides ' +
-      'etcd-compaction-interval etcd-count-metric-poll-period etcd-db-metric-poll-interval ' +
+      'etcd-count-metric-poll-period etcd-db-metric-poll-interval ' +
       'etcd-healthcheck-timeout etcd-readycheck-timeout storage-backend storage-media-type ' +
       'storage-initialization-timeout watch-cache watch-cache-sizes default-watch-cache-size ' +
       'delete-collection-workers lease-reuse-duration-seconds',

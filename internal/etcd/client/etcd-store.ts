@@ -29,7 +29,7 @@ import { WatchClient } from './watch-client.ts';
  * Kubernetes' interval and key: API servers of any make that share an etcd agree by it on who
  * compacts.
  */
-const compactPeriodMs = 300_000;
+const usualMs = 300_000;
 /**
  * A member that is started again, or an election, takes seconds: callers would rather wait than
  * hear of it.
@@ -46,6 +46,8 @@ const compactKey = keyOf('compact_rev_key');
 export interface EtcdStoreOptions extends EtcdEndpoints {
   clock: Clock;
   log: Log;
+  /** How long history is kept, at least. */
+  historyMs?: number | undefined;
   /** Gives back what this process does not need any more, after a flood. */
   collect?: () => void;
 }
@@ -97,7 +99,7 @@ class EtcdStore implements s.Store {
     });
     this.#timer = options.clock.every(
       'etcd.compact',
-      compactPeriodMs,
+      options.historyMs ?? usualMs,
       () => void this.#compactInTurn(),
     );
   }

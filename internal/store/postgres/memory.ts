@@ -1,7 +1,7 @@
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
-import { GiveBack, leastHistoryMs } from '../give-back.ts';
+import { GiveBack, quietHistoryMs } from '../give-back.ts';
 import { openRow } from '../seal.ts';
 import { HistoryWindow } from '../history-window.ts';
 import { LeaseService, type LeaseWriter } from '../lease-service.ts';
@@ -195,7 +195,7 @@ export class Memory {
   }
 
   #shortenHistory(): void {
-    const revision = this.#window.olderThan(leastHistoryMs);
+    const revision = this.#window.olderThan(quietHistoryMs(this.#options.historyMs));
     if (revision > this.state.compactRevision) this.#options.outgrown(revision);
   }
 

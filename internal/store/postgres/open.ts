@@ -8,11 +8,9 @@ import { mayPass, unreachable } from './errors.ts';
 import { Loading } from './memory.ts';
 import { PostgresStore } from './postgres-store.ts';
 import { ensureTables } from './schema.ts';
-import { trimProcessQuietly } from '../give-back.ts';
+import { trimProcessQuietly, usualHistoryMs } from '../give-back.ts';
 import { DatabaseTime, Session } from './session.ts';
 
-/** Kubernetes' own: watches may resume and pages continue for this long. */
-const defaultHistoryMs = 300_000;
 /** History beyond this is cut before its time. */
 const defaultHistoryBytes = 96 * 1024 * 1024;
 /** A database may start beside us: so long it is waited for. */
@@ -31,7 +29,7 @@ export interface PostgresStoreOptions {
   log: Log;
   random?: Random;
   /** How much history is kept; 0 = all, until somebody compacts. */
-  historyMs?: number;
+  historyMs?: number | undefined;
   maxHistoryBytes?: number;
   /** How long rows stay that nobody needs. */
   pruneGraceMs?: number;
@@ -56,7 +54,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const loading = new Loading();
     const head = await session.load((row) => loading.add(row));
     const loaded = loading.finish(head, clock, time);
-    const historyMs = options.historyMs ?? defaultHistoryMs;
+    const historyMs = options.historyMs ?? usualHistoryMs;
     const maxHistoryBytes =
       historyMs > 0 ? (options.maxHistoryBytes ?? defaultHistoryBytes) : Infinity;
     log.info('the datastore is open', {

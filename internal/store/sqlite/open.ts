@@ -9,6 +9,7 @@ import { StoreError } from '../errors.ts';
 import type { RoomState } from '../journal.ts';
 import { LogStore } from '../log-store.ts';
 import { recover, type Recovered } from '../recovery.ts';
+import { usualHistoryMs } from '../give-back.ts';
 import type { Census } from '../seal.ts';
 import { makeStoreDir } from './folder.ts';
 import { openDatabase } from './log-file.ts';
@@ -17,9 +18,6 @@ import { applicationId, configure, createTables, lock, fileName, formatVersion }
 import { SqliteJournal } from './sqlite-journal.ts';
 import { checkWal } from './wal-check.ts';
 
-/** Kubernetes' own: watches may resume and pages continue for this long. */
-const defaultHistoryMs = 300_000;
-
 export interface SqliteStoreOptions {
   /** A folder of the store's own; made when missing. */
   dir: string;
@@ -27,7 +25,7 @@ export interface SqliteStoreOptions {
   log: Log;
   random?: Random;
   /** How much history is kept; 0 = all, until somebody compacts. */
-  historyMs?: number;
+  historyMs?: number | undefined;
   /** Encryption at rest. All keys that rows may be encrypted with. */
   encryption?: Encryption;
   /** Keep room on the disk for the writes that a full one must still take. */
@@ -59,7 +57,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogS
     clock: options.clock,
     log,
     random: options.random ?? realRandom,
-    historyMs: options.historyMs ?? defaultHistoryMs,
+    historyMs: options.historyMs ?? usualHistoryMs,
     initialRoom: room,
   });
 }

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { root, run, TestCluster, until, type Result } from './node.ts';
+
+const cluster = new TestCluster('server');
+const skiff = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
+let failed = false;
+
+beforeAll(() => cluster.up({ flags: ['--secrets-encryption'] }));
+afterAll(() => cluster.down(failed));
+
+const say = (...args: string[]): Result =>
+  run([skiff, ...args], { env: { KUBECONFIG: cluster.kubeconfig } });
+const data = (name: string): string =>
+  cluster.kubectl(['get', 'cm', name, '-o', 'jsonpath={.data.mode}']).stdout;
+
+describe('a slip of the hand', () => {
+  it('is taken back: an edit, a deletion; a new start of the server begins anew', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.k('create', 'cm', 'settings', '--from-literal=mode=good');
+    cluster.k('patch', 'cm', 'settings', '-p', '{"data":{"mode":"bad"}}');
+    expect(say('history', 'cm/settings').stdout).toMatch(
+      /created\n\d+ +\S+ +kubectl-patch +changed: data.mode\n$/,
+    );
+    expect(say('undo', 'cm/settings').stdout).toMatch(/is as it was at revision \d+\n$/);
+    expect(data('settings')).toBe('good');
+    cluster.k('delete', 'cm', 'settings');
+    const back = say('undo', 'cm', 'settings');
+    expect([back.stderr, back.stdout]).toEqual(['', expect.stringMatching(/is back as it was/)]);
+    expect(data('settings')).toBe('good');
+    cluster.killServer('KILL');
+    await until('the server is gone', () => cluster.kubectl(['get', '--raw', '/readyz']).code);
+    cluster.startServer();
+    await cluster.answers();
+    expect(say('history', 'cm/settings').stdout).toMatch(/first kept\n$/);
+    cluster.k('delete', 'cm', 'settings');
+    expect(say('undo', 'cm', 'settings').stdout).toMatch(/is back as it was/);
+  });
+
+  it('is taken back for workloads, whose status and pods are left to their controllers', () => {
+    onTestFailed(() => void (failed = true));
+    cluster.k('create', 'deployment', 'web', '--image=web:1', '--replicas=0');
+    cluster.k('rollout', 'status', 'deployment/web', '--timeout=60s');
+    cluster.k('set', 'image', 'deployment/web', 'web=web:2');
+    expect(say('diff', 'deployment/web').stdout).toMatch(/-.*image: web:1\n\+.*image: web:2\n/);
+    expect(say('undo', 'deploy/web').code).toBe(0);
+    expect(cluster.k('get', 'deploy', 'web', '-o', 'jsonpath={..image}')).toBe('web:1');
+    cluster.k('rollout', 'status', 'deployment/web', '--timeout=60s');
+  });
+
+  it('does not show a Secret, and needs the rights of an edit', () => {
+    onTestFailed(() => void (failed = true));
+    cluster.k('create', 'secret', 'generic', 'key', '--from-literal=p=first-value');
+    cluster.k('patch', 'secret', 'key', '-p', '{"stringData":{"p":"second-value"}}');
+    const shown = say('diff', 'secret/key').stdout + say('undo', 'secret/key', '--dry-run').stdout;
+    expect(shown).toContain('<hidden, after>');
+    expect(shown).not.toMatch(/-value|Zmlyc3Qtdm|c2Vjb25kLX/);
+    expect(say('undo', 'secret/key').code).toBe(0);
+    expect(cluster.k('get', 'secret', 'key', '-o', 'jsonpath={.data.p}')).toBe(
+      Buffer.from('first-value').toString('base64'),
+    );
+    expect(say('undo', 'cm/never').stderr).toBe('skiff: configmaps "never" not found\n');
+  });
+});
