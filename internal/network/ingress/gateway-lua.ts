@@ -213,7 +213,7 @@ core.register_action("gateway", { "http-req" }, function(txn)
   local host = txn:get_var("txn.host") or ""
   if #host > 253 then return end
   local r = {
-    txn = txn, host = host, path = txn:get_var("txn.path"), port = txn:get_var("txn.at"),
+    txn = txn, host = host, path = txn:get_var("txn.path") or "", port = txn:get_var("txn.at"),
     method = txn.sf:method(),
   }
   local action = find(r)

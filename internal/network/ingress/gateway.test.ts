@@ -204,6 +204,15 @@ it('chooses by path, method, headers and query, the closest first', async () => 
   expect(await page('/q?a=d&a=b+c')).toBe('one');
 });
 
+it('answers what has no path, no host or an odd query', async () => {
+  expect((await get('m.test', '*', { method: 'OPTIONS' }))?.status).toBe(200);
+  expect((await get('', '/'))?.status).toBe(404);
+  expect((await get(`${'a.'.repeat(120)}m.test`, '/'))?.status).toBe(404);
+  expect((await get('m.test', '/q?%zz&&=&a', {}))?.page?.name).toBe('one');
+  expect((await get('m.test', '/%00%0d%0a'))?.status).toBe(200);
+  expect((await get('m.test', '/x/%2e%2e/deep'))?.status).toBe(400);
+});
+
 it('changes headers, hosts and paths on the way', async () => {
   const odd = `"'\\ %[src] \${HOME} #`;
   await route(
