@@ -93,7 +93,10 @@ describe('a node', () => {
     );
     await until('the same container is found', () => containerId('a') === before.container);
     expect(restarts('a')).toBe(0);
-    expect(cluster.k('exec', 'a', '--', 'echo', 'alive')).toBe('alive\n');
+    await until(
+      'exec works',
+      () => cluster.kubectl(['exec', 'a', '--', 'echo', 'alive']).stdout === 'alive\n',
+    );
   });
 
   it('brings the same pods back after a power cut', async () => {

@@ -46,7 +46,7 @@ async function finished(target: Target, ns: string, spec: object): Promise<strin
           ),
         ),
       ),
-    40_000,
+    120_000,
   );
   return list(
     (await target.call({ path: `${path}/${name}` })).json,
