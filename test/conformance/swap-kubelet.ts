@@ -45,9 +45,8 @@ try {
     return asked !== '' && cluster.kubectl(['certificate', 'approve', asked]).code === 0;
   });
   await until('it is Ready', () => cluster.nodeIsReady(name), { timeoutMs: 120_000 });
-  say(
-    `Ready: kubelet ${cluster.k('get', 'node', name, '-o', 'jsonpath={.status.nodeInfo.kubeletVersion}')}`,
-  );
+  const version = 'jsonpath={.status.nodeInfo.kubeletVersion}';
+  say(`Ready: kubelet ${cluster.k('get', 'node', name, '-o', version)}`);
   await story();
 } catch (error) {
   code = 1;
