@@ -1,7 +1,13 @@
 /** metav1.Time: RFC 3339 with whole seconds. */
 export function timeOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19) + 'Z';
+  const second = Math.floor(ms / 1000);
+  if (second !== told.second)
+    told = { second, text: new Date(ms).toISOString().slice(0, 19) + 'Z' };
+  return told.text;
 }
+
+/** Each write asks for the time it is, some of them twice. */
+let told = { second: Number.NaN, text: '' };
 
 /** metav1.MicroTime: RFC 3339 with microseconds. */
 export function microTimeOf(ms: number): string {

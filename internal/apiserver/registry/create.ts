@@ -10,14 +10,24 @@ import type { Core } from './core.ts';
 import { ClaimTaken } from './claims.ts';
 import type { WriteHook } from './write-hooks.ts';
 import { viewOf } from './stored.ts';
-import { whatOf } from './resource.ts';
+import { whatOf, type ServedResource } from './resource.ts';
 import { read, writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
 
 /** What a write left: a record, or (dry run) only the object. */
 export interface Written {
-  kv?: KeyValue;
-  object: KubeObject;
+  kv?: KeyValue | undefined;
+  readonly object: KubeObject;
+}
+
+/** A record that was written. Its object is made when somebody looks: clients get its bytes. */
+export function writtenRecord(resource: ServedResource, kv: KeyValue): Written {
+  return {
+    kv,
+    get object() {
+      return viewOf(resource, kv);
+    },
+  };
 }
 
 const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
@@ -126,7 +136,7 @@ async function createOnce(
     );
     await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);
-    return { kv, object: viewOf(resource, kv) };
+    return writtenRecord(resource, kv);
   } catch (error) {
     undo?.();
     throw error;

@@ -5,7 +5,7 @@ import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../limits.ts';
 import type { Call } from './call.ts';
 import type { Core } from './core.ts';
-import { createObject, fixNamespace, type Written } from './create.ts';
+import { createObject, fixNamespace, writtenRecord, type Written } from './create.ts';
 import { ClaimTaken } from './claims.ts';
 import { checkPreconditions } from './preconditions.ts';
 import { removeRecord } from './delete.ts';
@@ -130,7 +130,7 @@ async function writeRaw(
 ): Promise<Written | undefined> {
   if (call.dryRun) return { object };
   const next = await replace(core, call.resource, kv, encode(call.resource, object));
-  return next ? { kv: next, object: viewOf(call.resource, next) } : undefined;
+  return next ? writtenRecord(call.resource, next) : undefined;
 }
 
 async function finishUpdate(
@@ -174,7 +174,7 @@ async function finishUpdate(
     written = true;
     await resource.engine.prepare?.([next]);
     await hook?.afterUpdate?.(call, object, old);
-    return { kv: next, object: viewOf(resource, next) };
+    return writtenRecord(resource, next);
   } finally {
     if (!written) undo?.();
   }
