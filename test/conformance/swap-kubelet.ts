@@ -4,10 +4,10 @@
  *     node test/conformance/swap-kubelet.ts INSTRUMENTS
  *
  * INSTRUMENTS holds upstream's kubelet and kube-proxy, `containerd/usr/bin` of 2.0 or newer and
- * `images`; runc and the CNI plug-ins are the machine's. The pods of either node are reached by
- * routes of this machine. Prints what was seen, and ends with status 1 at the first difference.
+ * `images`; runc and the CNI plug-ins are the machine's. With a `flanneld` there the pods of both
+ * nodes reach each other through VXLAN, Flannel's on one side; else by routes of this machine. Prints what was seen, and ends with status 1 at the first difference.
  */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ok, run, TestCluster, TestNode, until } from '../e2e/node.ts';
 import { ensureKubectl } from '../e2e/kubectl.ts';
@@ -20,6 +20,7 @@ if (!process.argv[2]) {
 process.env['SKIFF_TEST_KUBECTL'] = ensureKubectl();
 const images = ['pause', 'busybox', 'agnhost'].map((n) => join(instruments, `images/${n}.tar`));
 const agnhost = 'registry.k8s.io/e2e-test-images/agnhost:2.63.0';
+const flanneld = join(instruments, 'flanneld');
 const name = 'real';
 const at = '/var/lib/skiff/real';
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -37,8 +38,11 @@ try {
   });
   const range = cluster.k('get', 'node', name, '-o', 'jsonpath={.spec.podCIDR}');
   const own = cluster.k('get', 'node', cluster.node.name, '-o', 'jsonpath={.spec.podCIDR}');
-  route(range, real.ip);
-  route(own, cluster.node.ip);
+  if (existsSync(flanneld)) flannel();
+  else {
+    route(range, real.ip);
+    route(own, cluster.node.ip);
+  }
   network(range);
   await until('its serving certificate is asked for', () => {
     const asked = cluster.k('get', 'csr', '-o', 'name').trim();
@@ -135,6 +139,17 @@ conntrack: {maxPerCore: 0, min: 0}
     'agent.log',
   );
   real.start([join(instruments, 'kube-proxy'), `--config=${at}/proxy.yaml`], 'proxy.log');
+}
+
+function flannel(): void {
+  const config = { Network: '10.42.0.0/16', Backend: { Type: 'vxlan', VNI: 1, Port: 8472 } };
+  writeFileSync(join(real.disk, at, 'net-conf.json'), JSON.stringify(config));
+  const files = [`--net-config-path=${at}/net-conf.json`, '--subnet-file=/run/subnet.env'];
+  const kube = ['--kube-subnet-mgr', `--kubeconfig-file=${at}/kubeconfig`, '--iface=eth0'];
+  real.start([flanneld, ...kube, ...files, '--iptables-forward-rules=false'], 'flannel.log', {
+    NODE_NAME: name,
+  });
+  say('the overlay of the node is made by flanneld');
 }
 
 /** Its pods' network, of the range that the server gave it. */
