@@ -5,7 +5,8 @@
  *
  * INSTRUMENTS holds upstream's kubelet and kube-proxy, `containerd/usr/bin` of 2.0 or newer and
  * `images`; runc and the CNI plug-ins are the machine's. With a `flanneld` there the pods of both
- * nodes reach each other through VXLAN, Flannel's on one side; else by routes of this machine. Prints what was seen, and ends with status 1 at the first difference.
+ * nodes reach each other through VXLAN, Flannel's on one side; else by routes of this machine.
+ * Prints what was seen, and ends with status 1 at the first difference.
  */
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
