@@ -584,6 +584,11 @@ place_environment() {
   place "$work/environment" "$conf_dir/$service.env" 600
   printf '%s' "$args" > "$tmp"; place "$tmp" "$conf_dir/install.args" 600
   printf '%s' "$command" > "$tmp"; place "$tmp" "$conf_dir/install.command" 600
+  # Where "skiff upgrade VERSION" finds releases, and what vouches for them.
+  if [ "${source:-}" = release ] && [ "${INSTALL_SKIFF_SKIP_SIGNATURE:-}" != true ]; then
+    printf '%s' "$mirror" > "$tmp"; place "$tmp" "$conf_dir/install.mirror" 600
+    printf '%s' "${INSTALL_SKIFF_PUBLIC_KEY:-$public_key}" > "$tmp"; place "$tmp" "$conf_dir/install.key" 600
+  fi
 }
 
 # Runs a command of skiff in the environment of the service alone, with the service's command and flags behind it.

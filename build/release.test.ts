@@ -19,7 +19,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { tar } from '../images/archive.ts';
 import { root } from './bundle.ts';
 import { channelFile } from './channels.ts';
-import { newSigningKey, readSigningKey, signFile, verifyFile } from './minisign.ts';
+import { verifyFile } from '../internal/pki/minisign.ts';
+import { newSigningKey, readSigningKey, signFile } from './minisign.ts';
 import { packageDirs } from './licenses.ts';
 import { sbom } from './sbom.ts';
 

@@ -19,6 +19,8 @@ import {
   type Outcome,
 } from '../supervisor/upgrade/trial.ts';
 import { clientOf } from './kube-client.ts';
+import { isAgent, upgradeAgent } from './upgrade-agent.ts';
+import { withExecutable, type SourceArguments } from './upgrade-source.ts';
 
 const op = 'upgrade';
 const looksEveryMs = 200;
@@ -26,16 +28,18 @@ const looksEveryMs = 200;
 const returnsWithinMs = 90_000;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-export interface UpgradeArguments {
+export interface UpgradeArguments extends SourceArguments {
   dataDir: string;
-  program: string;
   timeout: string;
   /** For install.sh, which starts the service itself. */
   prepare?: boolean;
 }
 
-/** `skiff upgrade FILE`: the new executable on trial, and back when it does not prove itself. */
-export async function upgrade(file: string, options: UpgradeArguments): Promise<void> {
+/**
+ * `skiff upgrade [FILE|VERSION]`: the new executable on trial, and back when it does not prove
+ * itself.
+ */
+export async function upgrade(what: string | undefined, options: UpgradeArguments): Promise<void> {
   if (!realHost.isRoot())
     throw new ConfigError('only root can do this', { op, hint: 'run it with sudo' });
   const { dataDir, program } = options;
@@ -49,8 +53,26 @@ export async function upgrade(file: string, options: UpgradeArguments): Promise<
       op,
       hint: 'wait until it has ended',
     });
+  await withExecutable(what, options, (file) => replace(file, waitSeconds, options));
+}
+
+async function replace(
+  file: string,
+  waitSeconds: number,
+  options: UpgradeArguments,
+): Promise<void> {
+  const { dataDir, program } = options;
   if ((await sha256File(op, file)) === (await sha256File(op, program)))
     return say(`${program} is this version already`);
+  if (options.prepare !== true && (await isAgent(dataDir)))
+    return await upgradeAgent({
+      file,
+      program,
+      dataDir,
+      waitSeconds,
+      restart: restartService,
+      say,
+    });
   const [from, to] = [await versionOf(realSpawn, program), await versionOf(realSpawn, file)];
   checkSkew(from, to);
   const about = await askOperator(dataDir, 'GET /about', undefined);

@@ -1,5 +1,4 @@
 import { Option, type Command } from 'commander';
-import { ConfigError } from '../base/errors.ts';
 import type { BuildArguments } from './airgap.ts';
 import type { ShellOptions } from './shell.ts';
 import type { ObjectArguments, UndoArguments } from './undo.ts';
@@ -91,7 +90,15 @@ export function upkeepCommands(skiff: Command): void {
       'Put another executable in the place of this one, on trial: the old one and its store come ' +
         'back when the node is not Ready in time, or a pod does not run on',
     )
-    .argument('[file]', 'The new executable')
+    .argument(
+      '[file|version]',
+      'The new executable, or a version of a release (default: that of the channel)',
+    )
+    .option(
+      '--mirror <address>',
+      'Address or folder of releases (default: where install.sh was sent)',
+    )
+    .option('--channel <name>', 'Whose version is taken where none is named (default: stable)')
     .option(...dataDir)
     .option('--program <file>', 'The executable of the service', '/usr/local/bin/skiff')
     .option('--timeout <seconds>', 'How long it may take to prove itself', '180')
@@ -100,7 +107,6 @@ export function upkeepCommands(skiff: Command): void {
     .action(async (file: string | undefined, options: UpgradeArguments & { wait?: boolean }) => {
       const { upgrade, waitForUpgrade } = await import('./upgrade.ts');
       if (options.wait === true) return await waitForUpgrade(options);
-      if (file === undefined) throw new ConfigError('which file?', { op: 'upgrade' });
       await upgrade(file, options);
     });
   skiff
