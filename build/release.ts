@@ -24,6 +24,8 @@ const help = `npm run release -- --key FILE      make release/ and sign it
   --url URL         where the folder will be served: install.sh then needs no INSTALL_SKIFF_MIRROR
   --channel NAME    the channel, besides "latest", that names this version (default: stable)
   --arch ARCH       amd64 or arm64 alone
+  --images FILE     images for the air-gap bundles, one a line
+  --without-airgap  no bundles: they need apt-get, patchelf, skopeo and a mirror of Debian's packages
 The key may also be in the variable SKIFF_RELEASE_KEY (its text) or SKIFF_RELEASE_KEY_FILE.`;
 
 const { values } = parseArgs({
@@ -34,6 +36,8 @@ const { values } = parseArgs({
     url: { type: 'string', default: '' },
     channel: { type: 'string', default: 'stable' },
     arch: { type: 'string', multiple: true, default: ['amd64', 'arm64'] },
+    images: { type: 'string' },
+    'without-airgap': { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
@@ -78,6 +82,7 @@ function release(): void {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   for (const arch of values.arch) build(out, arch);
+  if (!values['without-airgap']) for (const arch of values.arch) bundle(out, arch);
   const script = stamped(readFileSync(join(root, 'install.sh'), 'utf8'), {
     public_key: signer.publicLine,
     default_mirror: values.url,
@@ -110,6 +115,14 @@ function build(out: string, arch: string): void {
     join(out, `${name}.tar.gz`),
     gzipSync(archive, { level: constants.Z_BEST_COMPRESSION }),
   );
+}
+
+/** What a bare machine lacks besides the executable; among the sums, as everything is. */
+function bundle(out: string, arch: string): void {
+  const images = values.images === undefined ? [] : ['--images', resolve(values.images)];
+  const output = join(out, `skiff-airgap-${arch}.tar.zst`);
+  const command = [process.execPath, join(root, 'cmd/skiff.ts'), 'airgap', 'build'];
+  process.stdout.write(step([...command, '--arch', arch, '--output', output, ...images]));
 }
 
 const ours = /^(skiff-.*|install\.sh|sha256sums(\.minisig)?|channels)$/;

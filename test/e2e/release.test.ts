@@ -78,7 +78,7 @@ beforeAll(async () => {
   ] as const)
     await must([
       ...[process.execPath, join(from, 'build/release.ts')],
-      ...['--key', key, '--arch', arch, '--output', to],
+      ...['--key', key, '--arch', arch, '--output', to, '--without-airgap'],
     ]);
   mkdirSync(join(dir, 'bundle'));
   const bundle = join(dir, 'bundle', `skiff-airgap-${arch}.tar.zst`);
