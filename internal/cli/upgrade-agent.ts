@@ -1,14 +1,12 @@
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, messageOf } from '../base/errors.ts';
-import { httpClient } from '../client/http.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { realProcesses } from '../io/processes.ts';
 import { runOk, realSpawn } from '../io/spawn.ts';
-import { readPair } from '../pki/pair-files.ts';
 import { readCluster } from '../supervisor/agent-settings.ts';
-import { serverNameOfApi } from '../supervisor/api-names.ts';
 import { checkSkew, versionOf, type Version } from '../supervisor/upgrade/begin.ts';
+import { agentClient } from './agent-client.ts';
 import { gatherSettings } from './settings.ts';
 import { lookAtAgent } from './wait-agent.ts';
 
@@ -41,7 +39,7 @@ export async function upgradeAgent(options: AgentUpgrade): Promise<void> {
   const { file, program, dataDir, waitSeconds, restart, say } = options;
   const at = await placesOf(dataDir);
   const [from, to] = [await versionOf(realSpawn, program), await versionOf(realSpawn, file)];
-  checkSkew(from, to, await versionOfServers(dataDir, at.lbServerPort));
+  checkSkew(from, to, await versionOfServers(at));
   const pid = await pidOf(at.runDir);
   const old = join(dirname(program), `.${basename(program)}-before`);
   await runOk(realSpawn, op, ['ln', '-f', program, old]);
@@ -100,18 +98,10 @@ async function pidOf(runDir: string): Promise<number | undefined> {
 }
 
 /** What the servers speak, asked by the agent's own way and with its own certificate. */
-async function versionOfServers(dataDir: string, port: number): Promise<Version['kubernetes']> {
-  const dir = join(dataDir, 'agent');
-  const [cluster, found] = await Promise.all([
-    readCluster(realDisk, dir),
-    readPair(realDisk, dir, 'client-kubelet'),
-  ]);
-  const pair = found && !('fault' in found) ? found.pair : undefined;
-  const client = httpClient({
-    server: `https://127.0.0.1:${port}`,
-    tls: () => ({ ca: cluster?.serverCa, ...pair, serverName: serverNameOfApi }),
-    userAgent: 'skiff-upgrade',
-  });
+async function versionOfServers(at: Places): Promise<Version['kubernetes']> {
+  const asked = await agentClient(at, 'skiff-upgrade');
+  if (!asked) throw new ConfigError('this machine has not joined a cluster yet', { op });
+  const { client } = asked;
   try {
     const { body } = await client.raw({ method: 'GET', path: '/version' });
     const { major, minor } = JSON.parse(body.toString()) as { major?: string; minor?: string };

@@ -1,11 +1,7 @@
-import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { httpClient } from '../client/http.ts';
 import { realDisk } from '../io/disk.ts';
 import { realProcesses } from '../io/processes.ts';
-import { readPair } from '../pki/pair-files.ts';
-import { readCluster } from '../supervisor/agent-settings.ts';
-import { serverNameOfApi } from '../supervisor/api-names.ts';
+import { agentClient } from './agent-client.ts';
 import { nodeLacks, type Step } from './wait-ready.ts';
 
 const op = 'wait';
@@ -24,22 +20,11 @@ export async function lookAtAgent(
   if (!started || !Number.isInteger(pid) || pid < 2 || !realProcesses.alive(pid))
     return { lacking: 'no agent runs on this machine' };
   once('the agent has started');
-  const dir = join(config.dataDir, 'agent');
-  const [cluster, found] = await Promise.all([
-    readCluster(realDisk, dir),
-    readPair(realDisk, dir, 'client-kubelet'),
-  ]);
-  if (!cluster || !found || 'fault' in found)
-    return { lacking: 'the machine has not joined: no server has answered yet' };
+  const asked = await agentClient(config, 'skiff-wait-ready');
+  if (!asked) return { lacking: 'the machine has not joined: no server has answered yet' };
+  const { client, node } = asked;
   once('the machine has joined');
-  const { pair } = found;
-  const client = httpClient({
-    server: `https://127.0.0.1:${config.lbServerPort}`,
-    tls: () => ({ ca: cluster.serverCa, ...pair, serverName: serverNameOfApi }),
-    userAgent: 'skiff-wait-ready',
-  });
   try {
-    const [, node = ''] = /CN=system:node:(\S+)/.exec(new X509Certificate(pair.cert).subject) ?? [];
     const lacking = await nodeLacks(client, { node, startedMs: started.mtimeMs });
     if (lacking !== undefined) return { lacking };
     once(`node ${node} is Ready`);
