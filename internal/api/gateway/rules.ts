@@ -1,3 +1,4 @@
+import type { Ipv4, Port } from '../../base/addresses.ts';
 import type { Service } from '../generated/types/core-v1.ts';
 import { elementsOf } from '../ingress/routes.ts';
 import { portTarget, type Target } from '../ingress/targets.ts';
@@ -11,6 +12,7 @@ import {
   type GrpcRoute,
   type HttpRoute,
   type ReferenceGrant,
+  type RouteFilter,
 } from './types.ts';
 
 export type Route =
@@ -24,9 +26,17 @@ export interface Backend {
   changes: Changes;
 }
 
+/** Who gets a copy of requests, and of how many: `share` in 0..1. */
+export interface Mirror {
+  ip: Ipv4;
+  port: Port;
+  share: number;
+}
+
 /** What is done with a request that a match fits. */
 export interface Action {
   changes: Changes;
+  mirrors: Mirror[];
   timeoutMs: number | undefined;
   backends: Backend[];
 }
@@ -68,15 +78,19 @@ export function rulesOf({ kind, route }: Route, view: RuleView): FoundRules {
     const { request, backendRequest } = rule.timeouts ?? {};
     const timeoutMs = shorter(durationMs(request), durationMs(backendRequest));
     const made: FoundRule[] = [];
+    const filters = (rule.filters ?? []).filter(({ type }) => type !== 'RequestMirror');
+    const mirrors = (rule.filters ?? []).flatMap(({ requestMirror }) =>
+      requestMirror ? mirrorOf({ kind, route } as Route, requestMirror, view, { say, cannot }) : [],
+    );
     for (const match of matches) {
       const elements = match.path.type === 'prefix' ? elementsOf(match.path.text) : undefined;
-      const changes = changesOf(rule.filters ?? [], elements, cannot);
+      const changes = changesOf(filters, elements, cannot);
       const backends = (rule.backendRefs ?? []).map((ref) => ({
         weight: ref.weight ?? 1,
         target: backendTarget({ kind, route } as Route, ref, view, say),
         changes: changesOf(ref.filters ?? [], elements, cannot),
       }));
-      const action = { changes, timeoutMs, backends };
+      const action = { changes, mirrors, timeoutMs, backends };
       if (JSON.stringify(match).length > longest || JSON.stringify(action).length > longest)
         cannot('it is too long');
       made.push({ match, action });
@@ -84,6 +98,24 @@ export function rulesOf({ kind, route }: Route, view: RuleView): FoundRules {
     if (found.unsupported.length === before) found.rules.push(...made);
   }
   return found;
+}
+
+/** A copy is sent by the script, which speaks HTTP/1.1 to one address. */
+function mirrorOf(
+  of: Route,
+  mirror: NonNullable<RouteFilter['requestMirror']>,
+  view: RuleView,
+  { say, cannot }: { say: (said: Said) => void; cannot: (why: string) => void },
+): Mirror[] {
+  const { backendRef, percent, fraction } = mirror;
+  const target = backendTarget(of, backendRef, view, say);
+  if (!target) return [];
+  if ('pool' in target || target.protocol !== 'h1') {
+    cannot(`requests are not mirrored to a Service like ${backendRef.name}`);
+    return [];
+  }
+  const { numerator, denominator = 100 } = fraction ?? { numerator: percent ?? 100 };
+  return [{ ip: target.ip, port: target.port, share: numerator / denominator }];
 }
 
 function backendTarget(

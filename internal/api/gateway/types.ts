@@ -108,6 +108,11 @@ export interface RouteFilter {
     path?: PathModifier;
   };
   urlRewrite?: { hostname?: string; path?: PathModifier };
+  requestMirror?: {
+    backendRef: Reference & { port?: number };
+    percent?: number;
+    fraction?: { numerator: number; denominator?: number };
+  };
 }
 
 export interface BackendRef extends Reference {

@@ -178,6 +178,8 @@ const gateways = (dir: string): string[] => [
   set('at', 'so_id'),
   'http-request lua.gateway if ' +
     `{ str(${anyEntry}),map_str(${mapFile(dir, 'gateway-hosts')}) -m found }`,
+  `http-request wait-for-body time 5s if ${found('mirror')}`,
+  `http-request lua.gateway-mirror if ${found('mirror')}`,
   `http-response lua.gateway-answer if ${found('answer')}`,
 ];
 

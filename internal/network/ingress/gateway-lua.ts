@@ -47,6 +47,10 @@ local function read_backend(text)
   local f = split(text, "=")
   return { weight = tonumber(f[1]), route = optional(f[2]), changes = f[3] }
 end
+local function read_mirror(text)
+  local f = split(text, "=")
+  return { place = f[1] .. ":" .. f[2], share = tonumber(f[3]) }
+end
 local function read_changes(f)
   local redirect
   if f[2] ~= "-" then
@@ -65,7 +69,10 @@ end
 local function read_action(f)
   local backends, sum = each(f[4], read_backend), 0
   for _, one in ipairs(backends) do sum = sum + one.weight end
-  return { changes = f[2], timeout = tonumber(f[3]), backends = backends, sum = sum }
+  return {
+    changes = f[2], timeout = tonumber(f[3]), backends = backends, sum = sum,
+    mirrors = each(f[5], read_mirror),
+  }
 end
 local read = { m = read_match, c = read_changes, a = read_action }
 
@@ -230,12 +237,56 @@ core.register_action("gateway", { "http-req" }, function(txn)
   if action.timeout then txn:set_var("txn.wait", action.timeout) end
   txn:set_var("txn.route", backend.route)
   txn:set_var("txn.answer", 1)
-  txn:set_priv({ changes, own })
+  local mirrors = {}
+  for _, one in ipairs(action.mirrors) do
+    if math.random() < one.share then mirrors[#mirrors + 1] = one end
+  end
+  if #mirrors > 0 then txn:set_var("txn.mirror", 1) end
+  txn:set_priv({ answer = { changes, own }, mirrors = mirrors })
+end)
+
+-- Of the connection, not of the request.
+local hop = {
+  ["connection"] = true, ["content-length"] = true, ["keep-alive"] = true,
+  ["proxy-connection"] = true, ["te"] = true, ["trailer"] = true,
+  ["transfer-encoding"] = true, ["upgrade"] = true, ["expect"] = true,
+}
+local methods = { GET = "get", HEAD = "head", POST = "post", PUT = "put", DELETE = "delete" }
+local copies, most_copies = 0, 256
+
+core.register_action("gateway-mirror", { "http-req" }, function(txn)
+  local priv, method = txn:get_priv(), methods[txn.sf:method()]
+  if not priv or not method then return end
+  -- A body that is not here as a whole is not sent in part.
+  if txn.f:req_body_size() > txn.f:req_body_len() then return end
+  local headers = {}
+  for name, values in pairs(txn.http:req_get_headers()) do
+    if not hop[name] then
+      headers[name] = {}
+      for i = 0, #values do headers[name][i + 1] = values[i] end
+    end
+  end
+  local body, query = txn.f:req_body(), txn.sf:query()
+  local path = txn.sf:path() .. (query ~= "" and "?" .. query or "")
+  for _, one in ipairs(priv.mirrors) do
+    if copies >= most_copies then return end
+    copies = copies + 1
+    core.register_task(function()
+      local asked = { url = "http://" .. one.place .. path, headers = headers }
+      if body and #body > 0 then asked.body = body end
+      pcall(function()
+        local http = core.httpclient()
+        http[method](http, asked)
+      end)
+      copies = copies - 1
+    end)
+  end
 end)
 
 core.register_action("gateway-answer", { "http-res" }, function(txn)
   local http = txn.http
-  for _, changes in ipairs(txn:get_priv() or {}) do
+  local priv = txn:get_priv()
+  for _, changes in ipairs(priv and priv.answer or {}) do
     for _, name in ipairs(changes.answer_remove) do http:res_del_header(name) end
     for _, one in ipairs(changes.answer_set) do http:res_set_header(one.name, one.value) end
     for _, one in ipairs(changes.answer_add) do http:res_add_header(one.name, one.value) end

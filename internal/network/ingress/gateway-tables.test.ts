@@ -33,6 +33,7 @@ const entry: fc.Arbitrary<Entry> = fc.record({
   }),
   action: fc.record({
     changes,
+    mirrors: fc.constant([]),
     timeoutMs: fc.constantFrom(undefined, 5),
     backends: fc.array(fc.record({ weight: fc.nat(9), target: fc.constant(undefined), changes }), {
       maxLength: 2,
@@ -96,6 +97,7 @@ it('tells a long list in pieces', () => {
         path: undefined,
         redirect: undefined,
       },
+      mirrors: [],
       timeoutMs: undefined,
       backends: [],
     },

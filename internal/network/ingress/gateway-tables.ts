@@ -46,7 +46,9 @@ export function gatewayTables(
     const backends = action.backends
       .map((one) => `${one.weight}=${optional(place(one))}=${changes(one.changes)}`)
       .join(',');
-    const todo = named(`a|${changes(action.changes)}|${action.timeoutMs ?? '-'}|${backends}`);
+    const mirrors = action.mirrors.map(({ ip, port, share }) => `${ip}=${port}=${share}`);
+    const fields = [changes(action.changes), action.timeoutMs ?? '-', backends, mirrors.join(',')];
+    const todo = named(['a', ...fields].join('|'));
     const key = `${port}/${host}`;
     const before = ids.get(key) ?? [];
     before.push(named(matchLine(match, except, todo)));

@@ -28,6 +28,8 @@ const mirrors = mirrorFactory(client, realClock, silentLog);
 const address =
   realHost.addresses().find((one) => !one.loopback && !one.address.includes(':'))?.address ?? '';
 let [httpPort, httpsPort, otherPort] = [0, 0, 0];
+/** What the second page got as a copy. */
+const copies: string[] = [];
 const pages: Server[] = [];
 const pagePorts: number[] = [];
 let running: { stop(): void };
@@ -55,10 +57,11 @@ interface Asked {
   port?: number;
   headers?: Record<string, string>;
   method?: string;
+  body?: string;
 }
 
 function get(host: string, path = '/', asked: Asked = {}): Promise<Seen | undefined> {
-  const { port = httpPort, headers = {}, method = 'GET' } = asked;
+  const { port = httpPort, headers = {}, method = 'GET', body } = asked;
   return new Promise((resolve) => {
     const at = { host: '127.0.0.1', port, path, method, agent: false, timeout: 5_000 };
     const sent = request({ ...at, headers: { host, ...headers } }, (answer) => {
@@ -71,7 +74,7 @@ function get(host: string, path = '/', asked: Asked = {}): Promise<Seen | undefi
     });
     sent.once('timeout', () => sent.destroy());
     sent.once('error', () => resolve(undefined));
-    sent.end();
+    sent.end(body);
   });
 }
 async function until(what: string, is: () => Promise<boolean>): Promise<void> {
@@ -86,8 +89,15 @@ beforeAll(async () => {
   requireProgram('haproxy');
   for (const name of ['one', 'two']) {
     const page = createServer((asked, answer) => {
-      if (asked.url?.endsWith('/sleep')) return;
       const { url, method, headers } = asked;
+      if (url?.startsWith('/copy') && name === 'two') {
+        let text = '';
+        asked.on('data', (bytes: Buffer) => (text += bytes.toString()));
+        const { host, 'x-a': a, 'x-b': b } = headers;
+        asked.on('end', () => copies.push([method, host, url, a, b, text].join(' ')));
+        return;
+      }
+      if (url === '/sleep') return;
       answer.setHeader('x-page', name);
       answer.end(JSON.stringify({ name, url, method, headers }));
     });
@@ -295,6 +305,29 @@ it('divides by weight, and refuses the share of what is not there', async () => 
   const { one: half = 0, 500: refused = 0 } = await count('i.test');
   expect(half + refused).toBe(400);
   expect(Math.abs(half - 200)).toBeLessThan(70);
+});
+
+it('sends a copy of requests to others, and waits for nobody', async () => {
+  const filters = [
+    { type: 'RequestMirror', requestMirror: { backendRef: to('two') } },
+    { type: 'RequestMirror', requestMirror: { backendRef: to('two'), percent: 0 } },
+    {
+      type: 'RequestHeaderModifier',
+      requestHeaderModifier: { add: [{ name: 'x-b', value: 'c' }] },
+    },
+  ];
+  await route('c', ['c.test'], { filters, backendRefs: [to('one')] });
+  await served('c.test');
+  copies.length = 0;
+  const sent = { method: 'POST', body: 'hello', headers: { 'x-a': 'b' } };
+  expect((await get('c.test', '/copy?a=b', sent))?.page?.name).toBe('one');
+  await until('the copy came', () => Promise.resolve(copies.length > 0));
+  await get('c.test', '/copy/sleep', { method: 'PATCH' });
+  expect(copies).toEqual(['POST c.test /copy?a=b b c hello']);
+  // The whole of it, or nothing.
+  const large = { method: 'POST', body: 'x'.repeat(100_000) };
+  expect((await get('c.test', '/copy', large))?.page?.name).toBe('one');
+  expect(copies).toHaveLength(1);
 });
 
 it('gives up on a backend after the time of the rule', async () => {
