@@ -37,9 +37,8 @@ export function listProtobuf(info: KindInfo): ListProtobuf {
   end.stringField(3, '');
   return {
     items(items) {
-      const to = new Transcoder(
-        items.reduce((sum, { stored }) => sum + (stored?.length ?? 0), 256),
-      );
+      const to = (transcoder ??= new Transcoder(64 * 1024));
+      to.begin();
       for (const item of items) {
         if (item.stored && plain(() => to.object(itemsField, steps(), item.stored!, item.revision)))
           continue;
@@ -47,7 +46,7 @@ export function listProtobuf(info: KindInfo): ListProtobuf {
         writeMessage(type, item.object() as Record<string, unknown>, message);
         to.field(itemsField, message.result());
       }
-      return to.result();
+      return to.take();
     },
     head(metadata, itemsBytes) {
       const to = new WireWriter();
@@ -65,6 +64,9 @@ export function listProtobuf(info: KindInfo): ListProtobuf {
     tail: Buffer.from(end.result()),
   };
 }
+
+/** One for all: nothing else runs while items are made. */
+let transcoder: Transcoder | undefined;
 
 /** False where the object has a form that only the way over objects knows. */
 function plain(transcode: () => void): boolean {

@@ -19,6 +19,8 @@ const letterF = 0x66;
 const resourceVersionField = 6;
 /** Strings longer than this are searched and copied by calls, shorter ones byte by byte. */
 const shortBytes = 40;
+/** Room that is kept from one list to the next: twice what a run of a list has. */
+const keptRoom = 256 * 1024;
 /** A tag and a length, or a number. */
 const smallRoom = 24;
 const plainTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
@@ -52,13 +54,20 @@ export class Transcoder {
   #escaped = false;
 
   constructor(bytes: number) {
-    this.#out = Buffer.allocUnsafe(bytes);
+    this.#out = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Forgets what was written. */
+  begin(): void {
+    this.#end = 0;
+    if (this.#out.length > keptRoom) this.#out = Buffer.allocUnsafeSlow(keptRoom);
   }
 
   /** A copy of what was written. */
-  result(): Buffer {
+  take(): Buffer {
     const bytes = Buffer.allocUnsafeSlow(this.#end);
     this.#out.copy(bytes, 0, 0, this.#end);
+    this.begin();
     return bytes;
   }
 
@@ -427,7 +436,7 @@ export class Transcoder {
 
   #room(count: number): void {
     if (this.#out.length - this.#end >= count) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#out.length * 2, this.#end + count));
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#out.length * 2, this.#end + count));
     this.#out.copy(larger, 0, 0, this.#end);
     this.#out = larger;
   }
