@@ -147,7 +147,7 @@ export class CsiVolumes {
     // What containers use is left as it is, whether its driver is there or not.
     const known = adopted ? await this.#records.read(uid, wish.data.specVolID) : undefined;
     if (known && (await this.#isMounted(places.target))) {
-      if (await this.#followsUp(wish.data.driverName)) of.stale();
+      if (await this.#followsUp(wish)) of.stale();
       return this.#standing({ ...wish, data: known }, places, false);
     }
     const driver = this.#o.drivers.get(wish.data.driverName);
@@ -170,7 +170,7 @@ export class CsiVolumes {
       await this.#publish(wish, ask);
       if (grow) await this.#grow(wish, ask, grow);
     });
-    if (await this.#followsUp(driver.name, about)) of.stale();
+    if (await this.#followsUp(wish, about)) of.stale();
     return this.#standing(wish, places, !groupIsDrivers && isGroupOurs(wish, about));
   }
 
@@ -247,7 +247,7 @@ export class CsiVolumes {
     const uid = wish.pod.metadata.uid ?? '';
     const known = await this.#records.read(uid, wish.data.specVolID);
     if (!known) return;
-    of.stale();
+    if (await this.#followsUp(wish)) of.stale();
     const standing = { ...wish, data: known };
     const driver = this.#o.drivers.get(known.driverName);
     const about = await this.#about(driver.name);
@@ -277,11 +277,13 @@ export class CsiVolumes {
   }
 
   /** Whether the driver has to be asked again while the pod runs. */
-  async #followsUp(name: string, known?: CSIDriverSpec): Promise<boolean> {
+  async #followsUp({ data }: Wish, known?: CSIDriverSpec): Promise<boolean> {
     try {
-      const about = known ?? (await this.#about(name));
-      const driver = this.#o.drivers.get(name);
-      return about?.requiresRepublish === true || (await driver.can(nodeCapability.expandVolume));
+      const about = known ?? (await this.#about(data.driverName));
+      const driver = this.#o.drivers.get(data.driverName);
+      if (about?.requiresRepublish) return true;
+      if (data.volumeLifecycleMode === 'Ephemeral') return false;
+      return await driver.can(nodeCapability.expandVolume);
     } catch {
       // Its driver, or the server, is not there yet: looked at again later.
       return true;

@@ -31,6 +31,8 @@ interface PodVolumes {
   standing: boolean;
   /** Something changed while the volumes were being made. */
   stale: boolean;
+  /** A volume is to be looked at again soon, whenever its tokens are. */
+  soon: boolean;
   renewal: Timer | undefined;
   /** Work on one pod is done one after the other. */
   queue: Promise<unknown>;
@@ -266,6 +268,7 @@ export class Volumes {
         mounted: new Map(),
         standing: false,
         stale: false,
+        soon: false,
         renewal: undefined,
         queue: Promise.resolve(),
       };
@@ -302,6 +305,7 @@ export class Volumes {
       return;
     }
     state.stale = false;
+    state.soon = false;
     void this.#inTurn(state, async () => {
       for (const volume of state.pod.spec.volumes ?? []) {
         const mounted = state.mounted.get(volume.name);
@@ -319,12 +323,14 @@ export class Volumes {
 
   #armRenewal(state: PodVolumes): void {
     const next = state.tokens.nextRenewalMs();
-    if (next !== undefined)
+    if (state.soon) this.#renewIn(state, leastRenewalMs);
+    else if (next !== undefined)
       this.#renewIn(state, Math.max(leastRenewalMs, next - this.#options.clock.now()));
   }
 
   #retryLater(state: PodVolumes): void {
-    if (state.tokens.nextRenewalMs() === undefined) this.#renewIn(state, leastRenewalMs);
+    state.soon = true;
+    this.#renewIn(state, leastRenewalMs);
   }
 
   #renewIn(state: PodVolumes, delayMs: number): void {
