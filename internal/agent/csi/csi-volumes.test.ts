@@ -250,6 +250,17 @@ describe('a node that died', () => {
     expect(asked).toEqual([]);
   });
 
+  it('takes back what a kubelet had staged there before', async () => {
+    await setUp('a');
+    const file = target('a').replace(/mount$/, 'vol_data.json');
+    const { staged: _ours, ...theirs } = JSON.parse(
+      (await files.disk.read('test', file)).toString(),
+    ) as Record<string, string>;
+    await files.disk.writeAtomic('test', file, JSON.stringify(theirs));
+    await volumes.tearDown('a');
+    await nothingLeft();
+  });
+
   it('never deletes what is still mounted', async () => {
     await setUp('a');
     await mounts.bind('test', '/dev/other', target('a'));

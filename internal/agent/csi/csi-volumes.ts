@@ -269,7 +269,9 @@ export class CsiVolumes {
     const { volumeHandle: volumeId } = data;
     await driver.calls.nodeUnpublishVolume({ volumeId, targetPath: places.target });
     await this.#records.removePlace(places.target);
-    if (data.staged && !(await this.#records.isUsedByOthers(uid, data))) {
+    // One of a kubelet that was here before says nothing of it: then the place does.
+    const staged = data.staged ?? (await this.#o.doors.disk.stat(op, places.staging));
+    if (staged && !(await this.#records.isUsedByOthers(uid, data))) {
       await driver.calls.nodeUnstageVolume({ volumeId, stagingTargetPath: places.staging });
       await this.#records.removeStaged(places, data.block === 'true');
     }
@@ -307,10 +309,10 @@ export class CsiVolumes {
         const inodes = usage.find(({ unit }) => unit === usageUnit.inodes);
         return (
           bytes && {
-            capacityBytes: bytes.total,
-            availableBytes: bytes.available,
-            inodes: inodes?.total ?? 0,
-            inodesFree: inodes?.available ?? 0,
+            capacityBytes: amount(bytes.total),
+            availableBytes: amount(bytes.available),
+            inodes: amount(inodes?.total),
+            inodesFree: amount(inodes?.available),
           }
         );
       },
@@ -385,6 +387,8 @@ export class CsiVolumes {
     }
   }
 }
+
+const amount = (text = '0'): number => Math.max(0, Number(text));
 
 interface Ask {
   driver: Driver;

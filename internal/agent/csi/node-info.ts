@@ -27,6 +27,7 @@ export class DriverRecords {
 
   /** Writes what a driver says of this node. Throws what the driver is told. */
   async put(driver: string, info: NodeInfo): Promise<void> {
+    const most = Number(info.maxVolumesPerNode);
     const segments = info.accessibleTopology?.segments ?? {};
     if (info.nodeId === '') throw new Error('the driver gave this node no id');
     if (Buffer.byteLength(info.nodeId) > mostIdBytes)
@@ -50,9 +51,7 @@ export class DriverRecords {
         name: driver,
         nodeID: info.nodeId,
         topologyKeys: Object.keys(segments).sort(),
-        ...(info.maxVolumesPerNode > 0 && {
-          allocatable: { count: Math.min(info.maxVolumesPerNode, mostVolumes) },
-        }),
+        ...(most > 0 && { allocatable: { count: Math.min(most, mostVolumes) } }),
       });
     });
   }

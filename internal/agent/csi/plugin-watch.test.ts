@@ -54,7 +54,7 @@ beforeEach(async () => {
             supportedVersions: ['1.0.0'],
             ...info,
           }),
-        nodeGetInfo: () => Promise.resolve({ nodeId: 'id-1', maxVolumesPerNode: 0, ...node }),
+        nodeGetInfo: () => Promise.resolve({ nodeId: 'id-1', maxVolumesPerNode: '0', ...node }),
         notifyRegistrationStatus: ({ pluginRegistered, error }) => {
           told.push(pluginRegistered ? undefined : error);
           return Promise.resolve({});
@@ -97,7 +97,7 @@ const isHere = (): boolean => drivers.cameBy('disks.example.com') !== undefined;
 describe('a driver whose socket appears', () => {
   it('is written to CSINode and Node, and told', async () => {
     const segments = { 'example.com/zone': 'a', 'example.com/rack': 'r1' };
-    await plugin('a.sock', { node: { maxVolumesPerNode: 7, accessibleTopology: { segments } } });
+    await plugin('a.sock', { node: { maxVolumesPerNode: '7', accessibleTopology: { segments } } });
     await vi.waitFor(() => expect(told).toEqual([undefined]));
     expect((await csiNode()).spec.drivers).toEqual([
       {

@@ -9,7 +9,7 @@ const messages: Record<string, string> = table({
   Empty: '',
   PluginInfo: 'type 1 string, name 2 string, endpoint 3 string, supportedVersions 4 [string',
   RegistrationStatus: 'pluginRegistered 1 bool, error 2 string',
-  NodeGetInfoResponse: 'nodeId 1 string, maxVolumesPerNode 2 int64, accessibleTopology 3 .Topology',
+  NodeGetInfoResponse: 'nodeId 1 string, maxVolumesPerNode 2 id, accessibleTopology 3 .Topology',
   Topology: 'segments 1 {string',
   NodeGetCapabilitiesResponse: 'capabilities 1 [.NodeServiceCapability',
   NodeServiceCapability: 'rpc 1 .NodeRpc',
@@ -28,7 +28,7 @@ const messages: Record<string, string> = table({
   NodeUnpublishVolumeRequest: 'volumeId 1 string, targetPath 2 string',
   NodeGetVolumeStatsRequest: 'volumeId 1 string, volumePath 2 string, stagingTargetPath 3 string',
   NodeGetVolumeStatsResponse: 'usage 1 [.VolumeUsage',
-  VolumeUsage: 'available 1 int64, total 2 int64, used 3 int64, unit 4 enum',
+  VolumeUsage: 'available 1 id, total 2 id, used 3 id, unit 4 enum',
   NodeExpandVolumeRequest:
     'volumeId 1 string, volumePath 2 string, capacityRange 3 .CapacityRange, ' +
     'stagingTargetPath 4 string, volumeCapability 5 .VolumeCapability, secrets 6 {string',
@@ -50,8 +50,8 @@ export interface PluginInfo {
 
 export interface NodeInfo {
   nodeId: string;
-  /** 0 = as many as may be. */
-  maxVolumesPerNode: number;
+  /** Decimal; 0 = as many as may be. */
+  maxVolumesPerNode: string;
   accessibleTopology?: { segments: Record<string, string> };
 }
 
@@ -112,7 +112,8 @@ export interface CsiCalls {
   nodeUnpublishVolume: { request: { volumeId: string; targetPath: string }; response: object };
   nodeGetVolumeStats: {
     request: { volumeId: string; volumePath: string; stagingTargetPath?: string };
-    response: { usage: { available: number; total: number; used: number; unit: number }[] };
+    /** Amounts are decimal: shares of many machines pass 2^53. */
+    response: { usage: { available: string; total: string; used: string; unit: number }[] };
   };
   nodeExpandVolume: {
     request: {
