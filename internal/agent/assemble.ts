@@ -177,8 +177,9 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   };
   const node = (): Node | undefined => input.nodes.get(options.nodeName);
   const set = new PodSet({ ports, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
-  // What an earlier life left of a driver's volumes waits for the driver.
+  // Pods wait for a driver, and so does what an earlier life left of its volumes.
   csi.onDriver(() => {
+    set.wake();
     if (input.synced.done) void set.sweep();
   });
   const mirrorPods = new MirrorPods({

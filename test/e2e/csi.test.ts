@@ -31,6 +31,16 @@ const calls = (): string[] =>
 const mounted = (): string =>
   cluster.node.look(['grep', '-E', 'kubernetes.io~csi|kubernetes.io/csi', '/proc/self/mounts'])
     .stdout;
+/** The real ones end with the driver that they speak to: in a pod they would be started anew. */
+function withSidecars(): void {
+  const socket = onDisk(`${kubelet}/plugins/${driver}/csi.sock`);
+  if (folder === undefined) played = new PlayedSidecars(cluster, driver, socket);
+  else {
+    for (const one of sidecars) one.kill('SIGKILL');
+    const { kubeconfig, node } = cluster;
+    sidecars = startSidecars(folder, { kubeconfig, socket, logs: node.disk });
+  }
+}
 /** Waits while the sidecars work. */
 const reached = async (what: string, is: () => boolean): Promise<void> => {
   await until(
@@ -224,14 +234,7 @@ const attachments = (): string => get('volumeattachments', '.items[*].spec.nodeN
 
 it('a volume is made, attached, grown and taken away', async () => {
   onTestFailed(() => void (failed = true));
-  const socket = onDisk(`${kubelet}/plugins/${driver}/csi.sock`);
-  if (folder === undefined) played = new PlayedSidecars(cluster, driver, socket);
-  else
-    sidecars = startSidecars(folder, {
-      kubeconfig: cluster.kubeconfig,
-      socket,
-      logs: cluster.node.disk,
-    });
+  withSidecars();
   cluster.k('delete', 'pvc/data', 'pv/shelf', `csidriver/${driver}`);
   cluster.apply(attachedDriver);
   cluster.apply(claimOf('grown', 'Filesystem'));
@@ -343,5 +346,7 @@ it('a driver that ends is taken out, and what it left waits for it', async () =>
   cluster.k('delete', 'pod', 'late', '--force');
   expect(mounted()).not.toBe('');
   startDriver();
+  await until('it is back', () => get('csinode node1', '.spec.drivers[*].name') === driver);
+  withSidecars();
   await reached('it is taken back', () => mounted() === '' && attachments() === '');
 });
