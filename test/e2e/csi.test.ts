@@ -232,6 +232,7 @@ spec:
 `;
 const attachments = (): string => get('volumeattachments', '.items[*].spec.nodeName');
 
+// Growth alone takes half a minute to be noticed.
 it('a volume is made, attached, grown and taken away', async () => {
   onTestFailed(() => void (failed = true));
   withSidecars();
@@ -275,7 +276,7 @@ it('a volume is made, attached, grown and taken away', async () => {
   expect(readdirSync(state('volumes')).filter((name) => name !== 'shelf-1')).toEqual([
     'shelf-1.json',
   ]);
-});
+}, 300_000);
 
 it('a device is given as it is', async () => {
   onTestFailed(() => void (failed = true));
