@@ -28,7 +28,7 @@ export async function shell(node: string, words: string[], options: ShellOptions
   const { stdin, stdout, stderr } = process;
   const atTerminal = stdin.isTTY && stdout.isTTY;
   if (options.tty === true && !atTerminal)
-    throw new ConfigError('--tty: this is no terminal', { op });
+    throw new ConfigError('--tty: standard input is not a terminal', { op });
   const call = await shellCall(options.kubeconfig, { node, command });
   const streams: ShellStreams = { input: stdin, output: stdout, errors: stderr };
   if (!atTerminal || (command.length > 0 && options.tty !== true)) {

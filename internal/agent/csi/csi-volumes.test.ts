@@ -281,5 +281,5 @@ it.each([
       { volume: hostile, claim, readOnly: false },
       { of: of('a'), adopted: false },
     ),
-  ).rejects.toThrow(/no name of a driver/);
+  ).rejects.toThrow(/is not a driver name/);
 });

@@ -40,9 +40,9 @@ export const podVolumesDir = (kubeletDir: string, uid: string): string =>
 
 export function placesOf(kubeletDir: string, uid: string, data: VolumeData): Places {
   const { specVolID, driverName: driver, volumeHandle } = data;
-  if (!driverName.test(driver)) throw new Error(`${JSON.stringify(driver)} is no name of a driver`);
+  if (!driverName.test(driver)) throw new Error(`${JSON.stringify(driver)} is not a driver name`);
   if (!volumeName.test(specVolID) || specVolID.includes('..'))
-    throw new Error(`${JSON.stringify(specVolID)} is no name of a volume`);
+    throw new Error(`${JSON.stringify(specVolID)} is not a volume name`);
   const podDir = `${podVolumesDir(kubeletDir, uid)}/${specVolID}`;
   const all = `${kubeletDir}/plugins/kubernetes.io/csi`;
   if (data.block)

@@ -138,10 +138,14 @@ describe('a driver whose socket appears', () => {
 describe('is refused and told why', () => {
   it.each<[string, Partial<PluginInfo> & { node?: Partial<NodeInfo> }, RegExp]>([
     ['a plug-in of another type', { type: 'DevicePlugin' }, /no handler registered/],
-    ['a name that is a path', { name: '../../etc' }, /no name of a driver/],
+    ['a name that is a path', { name: '../../etc' }, /is not a driver name/],
     ['a version of another world', { supportedVersions: ['2.0.0'] }, /none of the versions/],
-    ['a socket elsewhere', { endpoint: '/run/containerd/containerd.sock' }, /no socket below/],
-    ['a socket by dots', { endpoint: '/var/lib/../../run/x' }, /no socket below/],
+    [
+      'a socket elsewhere',
+      { endpoint: '/run/containerd/containerd.sock' },
+      /is not a socket below/,
+    ],
+    ['a socket by dots', { endpoint: '/var/lib/../../run/x' }, /is not a socket below/],
     ['a node without an id', { node: { nodeId: '' } }, /no id/],
     ['an id without end', { node: { nodeId: 'x'.repeat(257) } }, /longer than 256/],
     [

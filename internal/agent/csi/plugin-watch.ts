@@ -185,7 +185,7 @@ export class PluginWatch {
         `no handler registered for plugin type: ${short(info.type)} at socket ${seen.path}`,
       );
     if (!driverName.test(info.name))
-      throw new Error(`${JSON.stringify(short(info.name))} is no name of a driver`);
+      throw new Error(`${JSON.stringify(short(info.name))} is not a driver name`);
     if (!info.supportedVersions.some((version) => /^v?1\.\d/.test(version)))
       throw new Error(`none of the versions of driver ${info.name} is supported: 1.x is`);
     const by = drivers.cameBy(info.name);
@@ -213,7 +213,7 @@ export class PluginWatch {
       : undefined;
     const root = await disk.realPath(op, kubeletDir);
     if (!real?.startsWith(`${root}/`))
-      throw new Error(`${JSON.stringify(short(said))} is no socket below ${kubeletDir}`);
+      throw new Error(`${JSON.stringify(short(said))} is not a socket below ${kubeletDir}`);
     return real;
   }
 }

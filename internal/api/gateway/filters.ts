@@ -118,7 +118,7 @@ function addHeaders(
     const why = framing.has(name.toLowerCase())
       ? `header ${name} is not to be changed`
       : !isHeaderName(name) || !isHeaderValue(text)
-        ? 'a header has letters that none has'
+        ? 'a header has characters that are not allowed'
         : undefined;
     if (why !== undefined) cannot(why);
     return why === undefined;

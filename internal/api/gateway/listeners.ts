@@ -122,7 +122,7 @@ function secretsOf(
     const bad = (reason: string, why: string): void =>
       void (wrong ??= no('ResolvedRefs', reason, why));
     if (to.group !== '' || to.kind !== 'Secret')
-      bad('InvalidCertificateRef', `${to.kind} ${named} is no Secret`);
+      bad('InvalidCertificateRef', `${to.kind} ${named} is not a Secret`);
     else if (!mayRefer(view.grants, from, to))
       bad('RefNotPermitted', `no ReferenceGrant lets Secret ${named} be used`);
     else {

@@ -19,8 +19,9 @@ export function httpMatch(match: HttpMatch, cannot: Cannot): Match {
   const { type = 'PathPrefix', value = '/' } = match.path ?? {};
   const text = decodedPath(value);
   if (type !== 'Exact' && type !== 'PathPrefix') cannot(`path type ${type} is not matched`);
-  if (text === undefined) cannot('a path cannot be part of a request');
-  if (match.method !== undefined && !methods.test(match.method)) cannot('there is no such method');
+  if (text === undefined) cannot('the path is not one of a URL');
+  if (match.method !== undefined && !methods.test(match.method))
+    cannot('the method is not an HTTP method');
   return {
     path: { type: type === 'Exact' ? 'exact' : 'prefix', text: text ?? '/' },
     method: match.method,
@@ -63,7 +64,8 @@ function valuesOf(
   const found = new Map<string, [string, string]>();
   for (const { type = 'Exact', name, value } of matches ?? []) {
     if (type !== 'Exact') cannot(`${what} type ${type} is not matched`);
-    if (!isHeaderName(name) || !isHeaderValue(value)) cannot(`a ${what} has letters that none has`);
+    if (!isHeaderName(name) || !isHeaderValue(value))
+      cannot(`a ${what} has characters that are not allowed`);
     const key = what === 'header' ? name.toLowerCase() : name;
     if (!found.has(key)) found.set(key, [name, value]);
   }

@@ -129,7 +129,7 @@ function backendTarget(
   const namespace = ref.namespace ?? from.namespace;
   const bad = (reason: string, why: string): undefined => void say(no('ResolvedRefs', reason, why));
   if (group !== '' || named !== 'Service')
-    return bad('InvalidKind', `${named} ${name} is no Service`);
+    return bad('InvalidKind', `${named} ${name} is not a Service`);
   if (!mayRefer(view.grants, from, { group, kind: named, namespace, name }))
     return bad('RefNotPermitted', `no ReferenceGrant lets Service ${namespace}/${name} be used`);
   const service = view.service(namespace, name);

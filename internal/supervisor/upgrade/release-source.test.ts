@@ -126,7 +126,7 @@ test.each([
 ])('%s is a version: %s', (text, is) => expect(isVersion(text)).toBe(is));
 
 test.each(['ftp://x', 'x', 'http://x/$(id)', 'https://x y'])('%s is no mirror', (text) =>
-  expect(() => checkMirror(text)).toThrow(/is no address of releases/),
+  expect(() => checkMirror(text)).toThrow(/is not an http:\/\/ or https:\/\/ address/),
 );
 
 test('an agent is never newer than its servers', () => {

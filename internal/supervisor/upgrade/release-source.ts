@@ -38,7 +38,7 @@ export const isVersion = (text: string): boolean => /^v?\d+\.\d+\.\d+[\w.+-]*$/.
 
 export function checkMirror(url: string): void {
   if (!address.test(url) && !url.startsWith('/'))
-    throw new ConfigError(`"${url}" is no address of releases`, {
+    throw new ConfigError(`"${url}" is not an http:// or https:// address`, {
       op,
       hint: 'it begins with https://, http:// or /',
     });
