@@ -17,6 +17,7 @@ for d in etc usr/local; do
   mount -t overlay -o lowerdir=/$d,upperdir=$1/over/$d/up,workdir=$1/over/$d/work overlay /$d
 done
 rm -rf /etc/skiff /usr/local/bin/skiff* /usr/local/bin/.skiff*
+find /usr/local/bin -lname skiff -delete -o -lname "*/skiff" -delete
 mkdir -p $1/own/lib $1/own/log
 mount --bind $1/own/lib /var/lib
 mount --bind $1/own/log /var/log`;
