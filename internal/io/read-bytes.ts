@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-/** What the kernel says of the machine and of this process. */
-const kernelTable = /^\/proc\/([a-z]+|net\/route|(self|sys)\/.*)$/;
+/**
+ * Tables of the kernel that are always ready. Not all of /proc is: a read of /proc/kmsg waits for
+ * the next message.
+ */
+const kernelTable =
+  /^\/proc\/(meminfo|loadavg|stat|cmdline|filesystems|net\/route|self\/mountinfo)$/;
 
 /**
  * The bytes of a file. The kernel's own tables are in memory and make nobody wait; read by the
