@@ -67,6 +67,18 @@ export async function saveSnapshot(options: SnapshotOptions): Promise<void> {
   process.stdout.write(`Snapshot ${file.name} saved: ${file.path}, ${file.bytes} bytes\n`);
 }
 
+/** A snapshot that nobody lists, into a folder of its own; returns its path. */
+export async function snapshotInto(
+  config: ServerConfig,
+  { dir, prefix }: { dir: string; prefix: string },
+): Promise<string> {
+  const request = { prefix, dir, compress: false };
+  const file =
+    (await askOperator(config.dataDir, 'POST /snapshots', request)) ??
+    (await stopped(config, prefix).save(request));
+  return file.path;
+}
+
 export async function listAll(options: SnapshotOptions): Promise<void> {
   const { dir, node } = await placeOf(options);
   const files = await listSnapshots(realDisk, dir);

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { BuildArguments } from './airgap.ts';
+import type { LoadArguments, SaveArguments } from './capsule.ts';
 import type { ShellOptions } from './shell.ts';
 import type { ObjectArguments, UndoArguments } from './undo.ts';
 import type { UpgradeArguments } from './upgrade.ts';
@@ -82,6 +83,38 @@ export function historyCommands(skiff: Command): void {
     );
 }
 
+function capsuleCommands(skiff: Command): void {
+  const capsule = skiff
+    .command('capsule')
+    .description('A whole server in one sealed file, and another machine that becomes it');
+  const one = (name: string): Command =>
+    capsule
+      .command(name)
+      .argument('<file>')
+      .option('-c, --config <file>', 'The configuration of the server')
+      .option('-d, --data-dir <dir>', 'Folder that holds state')
+      .option('--passphrase-file <file>', 'Where the passphrase is (default: it is asked for)');
+  one('save')
+    .description('Save datastore, keys, tokens and configuration; the server may run meanwhile')
+    .option('--volumes', 'Save the local volumes, too')
+    .option(
+      '--recipient <key>',
+      'Seal it for a key of age (age1...) instead of a passphrase; may be repeated',
+      (value: string, before: string[]) => [...before, value],
+      [] as string[],
+    )
+    .action(async (file: string, options: SaveArguments) =>
+      (await import('./capsule.ts')).saveCapsuleTo(file, options),
+    );
+  one('load')
+    .description('Make this machine that server, where none is yet')
+    .option('--identity <file>', 'The key of age that opens it, instead of a passphrase')
+    .option('--run-dir <dir>', 'Folder of its sockets', '/run/skiff')
+    .action(async (file: string, options: LoadArguments) =>
+      (await import('./capsule.ts')).loadCapsuleFrom(file, options),
+    );
+}
+
 /** Commands of a machine's life: what it is given before it has a network. */
 export function upkeepCommands(skiff: Command): void {
   skiff
@@ -118,6 +151,7 @@ export function upkeepCommands(skiff: Command): void {
     .action(async (options: { dataDir: string; fix?: boolean; output: string }) =>
       (await import('./doctor.ts')).doctor(options),
     );
+  capsuleCommands(skiff);
   const airgap = skiff.command('airgap').description('Bundles for machines without a network');
   airgap
     .command('build')

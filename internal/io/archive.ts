@@ -89,13 +89,14 @@ export async function unpackArchive(
 
 const endedFirst = new Set(['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
-function endOf(op: string, child: ChildProcess): Promise<void> {
+/** How a tar ended: rejects with what it said when its exit status is none of `good`. */
+export function endOf(op: string, child: ChildProcess, good = [0]): Promise<void> {
   let err = '';
   child.stderr?.on('data', (piece: Buffer) => (err += piece.toString().slice(0, 2000)));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
-      if (code === 0) resolve();
+      if (code !== null && good.includes(code)) resolve();
       else reject(new IoError(`${op}: tar: ${err.trim().slice(-500)}`, { op, code: 'EXIT' }));
     });
   });

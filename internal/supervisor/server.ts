@@ -7,6 +7,7 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import type { Troubles } from '../client/troubles.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
 import { fileAddons, packagedAddons } from './addons.ts';
+import { refuseHalfLoaded } from './capsule/contents.ts';
 import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
@@ -70,6 +71,7 @@ export async function startServer(
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
   await refuseForeignState(config, doors);
+  await refuseHalfLoaded(config, doors);
   const machine = await takeMachine(config, doors, { node: !config.disableAgent });
   await disk.makeDir('data', join(config.dataDir, 'server'), 0o700);
   const { pidFile, facts } = machine;
