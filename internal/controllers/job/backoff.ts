@@ -9,33 +9,61 @@ import { podCondition } from '../pod-facts.ts';
 const firstMs = 10_000;
 const longestMs = 600_000;
 
-/** Failures since the last success. */
+/** The clock of this process: what the wall says, and what only grows. */
+export interface Now {
+  nowMs: number;
+  monotonicMs: number;
+}
+
+/**
+ * Failures since the last success. Nodes' clocks may be ahead of ours, and ours may be set: what is
+ * waited for is kept by the time that only grows, and began when it was seen at the latest.
+ */
 export interface BackoffRecord {
   failures: number;
   lastFailureMs: number;
+  /** With backoffLimitPerIndex, when each failed pod that waits to be replaced failed, by uid. */
+  delayed: ReadonlyMap<string, number>;
 }
 
-export const noFailures: BackoffRecord = { failures: 0, lastFailureMs: 0 };
+export const noFailures: BackoffRecord = { failures: 0, lastFailureMs: 0, delayed: new Map() };
 
-export function nextRecord(before: BackoffRecord, succeeded: Pod[], failed: Pod[]): BackoffRecord {
-  if (succeeded.length === 0) {
-    if (failed.length === 0) return before;
-    return {
-      failures: before.failures + failed.length,
-      lastFailureMs: Math.max(...failed.map(finishedAtMs)),
-    };
-  }
+export function nextRecord(
+  before: BackoffRecord,
+  succeeded: Pod[],
+  failed: Pod[],
+  now: Now,
+): BackoffRecord {
+  if (succeeded.length === 0 && failed.length === 0) return before;
   const lastSuccess = Math.max(...succeeded.map(finishedAtMs));
   const after = failed.map(finishedAtMs).filter((ms) => ms > lastSuccess);
-  return after.length === 0
-    ? noFailures
-    : { failures: after.length, lastFailureMs: Math.max(...after) };
+  if (after.length === 0) return { ...noFailures, delayed: before.delayed };
+  const earlier = succeeded.length === 0 ? before.failures : 0;
+  const lastFailureMs = ownTime(Math.max(...after), now);
+  return { ...before, failures: earlier + after.length, lastFailureMs };
 }
 
-export function remainingMs(record: BackoffRecord, nowMs: number): number {
-  if (record.failures === 0) return 0;
-  const wait = Math.min(longestMs, firstMs * 2 ** (record.failures - 1));
-  return Math.max(0, record.lastFailureMs + wait - nowMs);
+/** The record with when these pods failed, as it was seen first. */
+export function withDelayed(record: BackoffRecord, pods: Iterable<Pod>, now: Now): BackoffRecord {
+  const delayed = new Map<string, number>();
+  for (const pod of pods) {
+    const uid = pod.metadata.uid!;
+    delayed.set(uid, record.delayed.get(uid) ?? ownTime(finishedAtMs(pod), now));
+  }
+  return { ...record, delayed };
+}
+
+const ownTime = (wallMs: number, { nowMs, monotonicMs }: Now): number =>
+  monotonicMs - Math.max(0, nowMs - wallMs);
+
+/** How much is left of the wait after so many failures, the last of them then. */
+export function remainingMs(
+  { failures, lastFailureMs }: Pick<BackoffRecord, 'failures' | 'lastFailureMs'>,
+  { monotonicMs }: Now,
+): number {
+  if (failures === 0) return 0;
+  const wait = Math.min(longestMs, firstMs * 2 ** (failures - 1));
+  return Math.max(0, lastFailureMs + wait - monotonicMs);
 }
 
 /** When a pod came to its end, as well as can be told. */

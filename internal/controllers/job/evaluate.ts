@@ -2,7 +2,7 @@ import type { Job, JobCondition, JobStatus } from '../../api/generated/types/bat
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { msOf, timeOf } from '../../api/times.ts';
 import { isActive, isReady, isTerminating } from '../pod-facts.ts';
-import { finishedAtMs, nextRecord, type BackoffRecord } from './backoff.ts';
+import { finishedAtMs, nextRecord, withDelayed, type BackoffRecord, type Now } from './backoff.ts';
 import { Intervals } from './intervals.ts';
 import {
   absoluteFailureCount,
@@ -59,7 +59,8 @@ export function isJobFinished(job: Job): boolean {
   );
 }
 
-export function evaluate(job: Job, pods: Pod[], backoff: BackoffRecord, nowMs: number): Evaluation {
+export function evaluate(job: Job, pods: Pod[], backoff: BackoffRecord, now: Now): Evaluation {
+  const { nowMs } = now;
   const status: Partial<JobStatus> = job.status ?? {};
   const completions = job.spec.completions ?? 0;
   const uncounted = {
@@ -93,11 +94,12 @@ export function evaluate(job: Job, pods: Pod[], backoff: BackoffRecord, nowMs: n
     succeededIndexes: previouslySucceeded,
     failedIndexes: undefined,
     delayed: new Map(),
-    backoff: nextRecord(backoff, newSucceeded, newFailed),
+    backoff: nextRecord(backoff, newSucceeded, newFailed, now),
     finished: undefined,
   };
   e.finished = presentVerdict(e, nowMs) ?? limitVerdict(e, nowMs);
   if (isIndexed(job)) evaluateIndexes(e, counts, nowMs);
+  e.backoff = withDelayed(e.backoff, e.delayed.values(), now);
   return e;
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../api/generated/types/batch-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { timeOf } from '../../api/times.ts';
 import { refs } from '../../client/refs.ts';
 import { testCluster, type TestCluster } from '../test-cluster.ts';
 import { isActive } from '../pod-facts.ts';
@@ -159,6 +160,31 @@ describe('jobs', () => {
     expect(active(c).length).toBe(1);
     c.stop();
   });
+
+  it.each([{}, { completionMode: 'Indexed', backoffLimitPerIndex: 3 }] as const)(
+    'wait no longer because a node is ahead, or because our clock was set back: %o',
+    async (spec) => {
+      const c = await start({ completions: 1, ...spec });
+      finalizersAsServed(c);
+      const pod = active(c)[0]!;
+      const finishedAt = timeOf(c.clock.now() + 3_600_000);
+      const state = { terminated: { exitCode: 1, finishedAt } };
+      await c.client.patch(
+        refs.pods,
+        { namespace: 'default', name: pod.metadata.name!, subresource: 'status' },
+        { type: 'merge', body: { status: { containerStatuses: [{ name: 'c', state }] } } },
+      );
+      await end(c, pod, 'Failed');
+      c.clock.jump(-7_200_000);
+      await c.clock.advance(8_000);
+      await c.settle();
+      expect(active(c)).toEqual([]);
+      await c.clock.advance(3_000);
+      await c.settle();
+      expect(active(c).length).toBe(1);
+      c.stop();
+    },
+  );
 
   it('let go of pods whose job is gone', async () => {
     const c = await start({ completions: 1 });

@@ -37,8 +37,8 @@ export function startJobController(ctx: ControllerContext): Controller {
     });
     const before = backoff.get(key);
     const record = before?.uid === job.metadata.uid ? before?.record : undefined;
-    const evaluation = evaluate(job, own, record ?? noFailures, read.nowMs);
-    return { what: 'job', evaluation, nowMs: read.nowMs };
+    const now = { nowMs: read.nowMs, monotonicMs: ctx.clock.monotonicMs() };
+    return { what: 'job', evaluation: evaluate(job, own, record ?? noFailures, now), ...now };
   };
 
   const orphanView = async (key: string, read: Reading): Promise<OrphanView | undefined> => {

@@ -15,7 +15,7 @@ import {
 } from '../kit/write.ts';
 import { podCreation, podDeletion, type PodOwner } from '../pod-control.ts';
 import { isReady } from '../pod-facts.ts';
-import { finishedAtMs, remainingMs } from './backoff.ts';
+import { remainingMs, type Now } from './backoff.ts';
 import { conditionOf, makeCondition, type Evaluation } from './evaluate.ts';
 import {
   absoluteFailureCount,
@@ -32,10 +32,9 @@ import { finish, track } from './track.ts';
 /** Pods created or deleted in one pass (k/k MaxPodCreateDeletePerSync). */
 const mostPodsPerPass = 500;
 
-export interface JobView {
+export interface JobView extends Now {
   what: 'job';
   evaluation: Evaluation;
-  nowMs: number;
 }
 
 /** A pod whose job is gone: a finalizer holds it that nobody else will take off. */
@@ -59,7 +58,7 @@ export function planJob(v: View): Plan {
   if (remove.length > 0) return { steps: removal(e, remove) };
   const waitsFor = replacesOnlyFailed(e.job) ? e.terminating : 0;
   const missing = Math.min(wanted - e.active.length - waitsFor, mostPodsPerPass);
-  return missing > 0 ? creation(e, missing, nowMs) : nothing;
+  return missing > 0 ? creation(e, missing, v) : nothing;
 }
 
 function wantedActive(e: Evaluation): number {
@@ -83,17 +82,17 @@ function removal(e: Evaluation, pods: Pod[]): Step[] {
   return e.finished ? steps : [{ pace: 'together', writes: pods.map(finalizerDrop) }, ...steps];
 }
 
-function creation(e: Evaluation, missing: number, nowMs: number): Plan {
+function creation(e: Evaluation, missing: number, now: Now): Plan {
   const { job } = e;
   const perIndex = job.spec.backoffLimitPerIndex !== undefined;
-  const waitMs = perIndex ? 0 : remainingMs(e.backoff, nowMs);
+  const waitMs = perIndex ? 0 : remainingMs(e.backoff, now);
   if (waitMs > 0) return { steps: [], againInMs: waitMs };
   const owner: PodOwner = { ref: refs.jobs, object: job };
   const pod = (index?: number): Write =>
     podCreation(podOf(job, index, index === undefined ? undefined : e.delayed.get(index)), owner);
   if (!isIndexed(job)) return slowly(Array.from({ length: missing }, () => pod()));
   const pending = pendingIndexes(e, missing);
-  const waits = pending.map((i) => indexWaitMs(e.delayed.get(i), nowMs));
+  const waits = pending.map((i) => indexWaitMs(e, i, now));
   const due = pending.filter((_, i) => waits[i] === 0);
   return { ...slowly(due.map(pod)), againInMs: earliest(...waits.filter((ms) => ms > 0)) };
 }
@@ -102,10 +101,11 @@ const slowly = (writes: Write[]): Plan => ({
   steps: writes.length > 0 ? [{ pace: 'slow-start', writes }] : [],
 });
 
-function indexWaitMs(replaced: Pod | undefined, nowMs: number): number {
+function indexWaitMs({ delayed, backoff }: Evaluation, index: number, now: Now): number {
+  const replaced = delayed.get(index);
   if (!replaced) return 0;
-  const failures = absoluteFailureCount(replaced) + 1;
-  return remainingMs({ failures, lastFailureMs: finishedAtMs(replaced) }, nowMs);
+  const lastFailureMs = backoff.delayed.get(replaced.metadata.uid!)!;
+  return remainingMs({ failures: absoluteFailureCount(replaced) + 1, lastFailureMs }, now);
 }
 
 function pendingIndexes(e: Evaluation, count: number): number[] {
