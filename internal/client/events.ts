@@ -10,7 +10,11 @@ import { refs } from './refs.ts';
 import { timeOf } from '../api/times.ts';
 
 /** The limits of client-go's event correlator (tools/record). */
-const mostRemembered = 4096;
+/**
+ * Each of one size, so that a cache grows with what it holds: one of at most so many entries takes
+ * its 80 KB at once, and most recorders say little.
+ */
+const remembered = { maxSize: 4096, sizeCalculation: () => 1 };
 const similarBeforeFolding = 10;
 const foldingIntervalMs = 600_000;
 const burst = 25;
@@ -167,13 +171,9 @@ async function put(client: Client, { event, repeats }: Decision): Promise<void> 
 
 /** client-go's EventCorrelator: undefined means the event is held back. */
 function correlator(clock: Clock): (event: Event) => Decision | undefined {
-  const spam = new LRUCache<string, { tokens: number; atMs: number }>({ max: mostRemembered });
-  const similar = new LRUCache<string, { messages: Set<string>; lastMs: number }>({
-    max: mostRemembered,
-  });
-  const seen = new LRUCache<string, { count: number; name: string; first: string }>({
-    max: mostRemembered,
-  });
+  const spam = new LRUCache<string, { tokens: number; atMs: number }>(remembered);
+  const similar = new LRUCache<string, { messages: Set<string>; lastMs: number }>(remembered);
+  const seen = new LRUCache<string, { count: number; name: string; first: string }>(remembered);
 
   const fold = (event: Event): { event: Event; key: string } => {
     const key = [sourceKey(event), event.type, event.reason].join('|');

@@ -9,10 +9,18 @@ export function timeline(startMs: number): FakeClock {
   return new FakeClock(startMs, settled);
 }
 
-/** Everything that follows from what happened has happened: only timers are left. */
+/** After so many timers the event loop has a turn: signals, and what garbage collection left. */
+const timersPerTurn = 1000;
+let timers = 0;
+
+/**
+ * Everything that follows from what happened has happened: only timers are left. A tick that is
+ * asked for by a promise comes when no promise has anything left to do.
+ */
 async function settled(): Promise<void> {
-  do await new Promise<void>((resolve) => setImmediate(resolve));
-  while (turnsPending() > 0);
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  while (turnsPending() > 0 || ++timers % timersPerTurn === 0)
+    await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 /** The wall clock of one machine, which somebody may set. */
