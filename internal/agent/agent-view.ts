@@ -1,12 +1,15 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import { SkiffError } from '../base/errors.ts';
 import type { Clock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
+import type { Cgroups } from './cgroups/cgroups.ts';
 import type { CallOptions, CriClient } from './cri/client.ts';
 import { statusOf } from './server/container-logs.ts';
 import { containerNamed, type RuntimeContainer } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerInstance, NodeView, TerminatedSample } from './server/node-view.ts';
-import { readUsage } from './usage.ts';
+import { readDetails, readUsage } from './usage.ts';
 import { volumeUsage, type StandingClaim } from './volumes/volume-usage.ts';
 
 /**
@@ -18,6 +21,7 @@ const streamAnswerMs = 5000;
 /** What the node's HTTPS server sees of the agent. */
 export function agentView(options: {
   nodeName: string;
+  pauseImage: string;
   cri: CriClient;
   down(): string | undefined;
   pods: PodSet;
@@ -25,6 +29,8 @@ export function agentView(options: {
   config: Record<string, unknown>;
   ended: Ended;
   terminated: { samples(): TerminatedSample[] };
+  metrics: AgentMetrics;
+  counting: { disk: Disk; cgroups: Cgroups };
   localPaths: NodeView['localPaths'];
   knowsPods: NodeView['knowsPods'];
   claims(): StandingClaim[];
@@ -108,6 +114,8 @@ export function agentView(options: {
         { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 },
       ),
     stats: () => readUsage(cri, pods),
+    details: () => readDetails(cri, pods, { ...options.counting, image: options.pauseImage }),
+    metrics: () => options.metrics,
     volumes: () => volumeUsage(options.claims(), options.clock.now()),
     terminated: () => options.terminated.samples(),
     config: () => options.config,

@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { Mirror } from '../client/client.ts';
 import { eventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
+import { AgentMetrics } from './agent-metrics.ts';
 import { agentView, Ended } from './agent-view.ts';
 import { assemble } from './assemble.ts';
 import { followTasks } from './containerd/task-events.ts';
@@ -26,7 +27,9 @@ const relistMs = 300_000;
  * Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is
  * registered. `open`: a simulation's runtime instead of containerd.
  */
-export async function createAgent(options: AgentOptions, open = openRuntime): Promise<Agent> {
+export async function createAgent(told: AgentOptions, open = openRuntime): Promise<Agent> {
+  const metrics = new AgentMetrics(told.clock);
+  const options: AgentOptions = { ...told, metrics };
   const { clock, log, mirrors, nodeName, machine = realMachine(options) } = options;
   const nodes = mirrors.of<Node>(refs.nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const pods = mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${nodeName}` });
@@ -61,6 +64,7 @@ export async function createAgent(options: AgentOptions, open = openRuntime): Pr
   const ended = new Ended();
   const view = agentView({
     nodeName,
+    pauseImage: options.pauseImage,
     cri: runtime.cri,
     down: () => runtime.health.down,
     pods: set,
@@ -68,6 +72,8 @@ export async function createAgent(options: AgentOptions, open = openRuntime): Pr
     config: configOf(options),
     ended,
     terminated: parts.terminated,
+    metrics,
+    counting: { disk: options.disk, cgroups: parts.cgroups },
     localPaths: parts.localPaths,
     knowsPods: () => synced.done,
     claims: () => parts.volumes.standingClaims(),

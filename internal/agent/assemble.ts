@@ -5,7 +5,7 @@ import type { Mirror } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
 import { runOk } from '../io/spawn.ts';
-import { openCgroups } from './cgroups/cgroups.ts';
+import { openCgroups, type Cgroups } from './cgroups/cgroups.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
 import { startCsi, type Csi } from './csi/csi.ts';
 import { LogRotation } from './gc/log-rotation.ts';
@@ -52,6 +52,7 @@ export interface Parts {
   localPaths: LocalPaths;
   mirrorPods: MirrorPods;
   terminated: StatusWriter['terminated'];
+  cgroups: Cgroups;
   /** Set when pods are started without the server. */
   offline: { now: boolean };
   stop(): void;
@@ -113,6 +114,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const probes = new Probes({
     doors,
     random: options.random,
+    probed: (labels) => options.metrics?.probed(labels),
     onResult: ({ uid }) => set.worker(uid)?.wake(),
     event: (pod, container, reason, message) =>
       events.warning(containerReference(pod, container), reason, message),
@@ -122,6 +124,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     clock,
     log: log.named('status'),
     gone: (uid) => set.remove(uid),
+    shown: (before, now) => options.metrics?.shown(before, now),
   });
   const cgroups = await openCgroups({
     disk,
@@ -200,7 +203,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     for (const part of [probes, volumes, csi, writer, logs, mirrorPods]) part.stop();
   };
   const { terminated } = writer;
-  return { set, desired, volumes, localPaths, mirrorPods, terminated, offline, stop };
+  return { set, desired, volumes, localPaths, mirrorPods, terminated, cgroups, offline, stop };
 }
 
 function hostIPsOf(options: AgentOptions): string[] {

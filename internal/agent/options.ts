@@ -12,6 +12,7 @@ import type { Log } from '../io/log.ts';
 import type { Processes } from '../io/processes.ts';
 import type { Random } from '../io/random.ts';
 import type { Spawn } from '../io/spawn.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 import type { ImageGcPolicy } from './gc/image-collector.ts';
 import type { ShutdownGrace } from './shutdown.ts';
 import type { EvictionPolicy } from './gc/pressure.ts';
@@ -101,6 +102,8 @@ export interface AgentOptions {
   unsafeSysctls?: string[];
   /** The HTTPS port of the node; port 0 = any, undefined = none (tests). */
   listen?: { host: string; port: number; tls: { key: string; cert: string; clientCa: string } };
+  /** What the agent counts; createAgent makes it. */
+  metrics?: AgentMetrics;
   /** Nobody gets a terminal on this machine. */
   disableShell?: boolean;
   /** The node has a pod network: its CNI list must stand when this resolves. */

@@ -1,7 +1,11 @@
 import { labelNames } from './config/labels.ts';
+import type { Disk } from '../io/disk.ts';
+import type { Cgroups } from './cgroups/cgroups.ts';
+import { diskNames, readCounters, readNetwork } from './counters.ts';
 import type { CriClient } from './cri/client.ts';
+import type { RuntimeContainer } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
-import type { ContainerUsage, PodUsage } from './server/node-view.ts';
+import type { ContainerDetail, ContainerUsage, PodDetail, PodUsage } from './server/node-view.ts';
 import type { Usage } from './gc/eviction.ts';
 import type { ContainerStats } from '../wire/cri/cri.ts';
 import { msOf } from '../api/times.ts';
@@ -29,9 +33,8 @@ export async function readUsage(cri: CriClient, pods: PodSet): Promise<PodUsage[
   for (const one of stats) {
     const pod = byUid.get(one.attributes?.labels?.[labelNames.podUid] ?? '');
     const worker = pod && pods.worker(pod.uid);
-    const started =
-      worker?.runtime.containers.find((c) => c.id === one.attributes?.id)?.startedAt ?? 0n;
-    if (pod && started > 0n) pod.containers.push(usageOf(one, started));
+    const container = worker?.runtime.containers.find((c) => c.id === one.attributes?.id);
+    if (pod && container && container.startedAt > 0n) pod.containers.push(usageOf(one, container));
   }
   for (const sandbox of sandboxes) {
     const pod = byUid.get(sandbox.attributes?.metadata?.uid ?? '');
@@ -49,12 +52,14 @@ export async function readUsage(cri: CriClient, pods: PodSet): Promise<PodUsage[
   return [...byUid.values()];
 }
 
-function usageOf(one: ContainerStats, started: bigint): ContainerUsage {
+function usageOf(one: ContainerStats, container: RuntimeContainer): ContainerUsage {
   const { cpu, memory, writableLayer } = one;
   return {
+    id: container.id,
+    image: container.image,
     name:
       one.attributes?.labels?.[labelNames.containerName] ?? one.attributes?.metadata?.name ?? '',
-    startTime: isoOfNanos(started),
+    startTime: isoOfNanos(container.startedAt),
     at: isoOfNanos(cpu?.timestamp ?? memory?.timestamp ?? 0n),
     cpuNanoseconds: cpu?.usageCoreNanoSeconds?.value ?? 0,
     workingSetBytes: memory?.workingSetBytes?.value ?? 0,
@@ -65,6 +70,39 @@ function usageOf(one: ContainerStats, started: bigint): ContainerUsage {
     rootfsUsedBytes: writableLayer?.usedBytes?.value,
     rootfsInodesUsed: writableLayer?.inodesUsed?.value,
   };
+}
+
+/** The same, with what the kernel counts for each container and pod. */
+export async function readDetails(
+  cri: CriClient,
+  pods: PodSet,
+  doors: { disk: Disk; cgroups: Cgroups; image: string },
+): Promise<PodDetail[]> {
+  const [usage, names] = await Promise.all([readUsage(cri, pods), diskNames(doors.disk)]);
+  const details = usage.map(async (pod): Promise<PodDetail[]> => {
+    const worker = pods.worker(pod.uid);
+    const sandbox = worker?.runtime.sandboxes.find((s) => s.ready);
+    if (!worker || !sandbox) return [];
+    const parent = doors.cgroups.parentOf(worker.pod);
+    const group = `${parent}/${sandbox.id}`;
+    const containers = pod.containers.map(async (c): Promise<ContainerDetail> => {
+      const own = `${parent}/${c.id}`;
+      const counters = await readCounters(doors, own);
+      for (const row of counters.devices) row.device = names.get(row.device) ?? row.device;
+      return { ...c, group: own, counters };
+    });
+    return [
+      {
+        ...pod,
+        group,
+        sandboxId: sandbox.id,
+        sandboxImage: doors.image,
+        interfaces: worker.pod.spec.hostNetwork ? [] : await readNetwork(doors, group),
+        containers: await Promise.all(containers),
+      },
+    ];
+  });
+  return (await Promise.all(details)).flat();
 }
 
 /** The same, as eviction weighs it. */

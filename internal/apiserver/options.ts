@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { MetricSet } from '../base/metrics/metric-set.ts';
 import type { Clock } from '../io/clock.ts';
 import type { ConfigFile } from '../io/config-file.ts';
 import type { Log } from '../io/log.ts';
@@ -109,6 +110,8 @@ export interface ApiServerOptions {
   carriedOutElsewhere?: readonly string[];
   /** Answer metrics.k8s.io here, as long as no APIService gives it to another server. */
   metricsApi?: boolean;
+  /** What else this process counts, for /metrics: its controllers, its scheduler. */
+  metrics?: MetricSet;
   /** Nobody gets a terminal on a node through this server. */
   disableShell?: boolean;
   /** Log every request, at level debug. */

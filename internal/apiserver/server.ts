@@ -79,6 +79,8 @@ export interface Delegates {
   start(): Promise<void>;
   stop(): void;
   resources(): DiscoveredResource[];
+  /** Lines for /metrics. */
+  metrics(): string[];
   /** Who answers for a path, when it is not the registry. */
   delegate(exchange: Exchange): PathHandler | undefined;
   delegateUpgrade(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> | undefined;

@@ -18,6 +18,17 @@ export interface WorkQueueOptions {
   longestRetryMs?: number;
   /** After so many failures in a row the key waits for its next change. */
   mostRetries?: number;
+  observer?: QueueObserver | undefined;
+}
+
+/** Told what a queue does, to be counted. */
+export interface QueueObserver {
+  made(queue: { readonly depth: number }): void;
+  added(): void;
+  retried(): void;
+  /** A key's work began, so long after it was asked for. */
+  began(waitedMs: number): void;
+  ended(tookMs: number): void;
 }
 
 const defaultConcurrency = 5;
@@ -35,6 +46,8 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #later = new Map<string, { at: number; timer: Timer }>();
+  /** Since when keys wait; kept only for an observer. */
+  readonly #since = new Map<string, number>();
   readonly #unfollow: () => void;
   #idlers: (() => void)[] = [];
   #started = false;
@@ -43,6 +56,7 @@ export class WorkQueue {
   constructor(options: WorkQueueOptions) {
     this.#options = options;
     this.#unfollow = options.clock.onJump(() => this.#hurry());
+    options.observer?.made(this);
   }
 
   /**
@@ -56,8 +70,12 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#stopped) return;
-    if (this.#running.has(key)) this.#again.add(key);
-    else this.#waiting.add(key);
+    const into = this.#running.has(key) ? this.#again : this.#waiting;
+    if (this.#options.observer && !into.has(key)) {
+      this.#options.observer.added();
+      this.#since.set(key, this.#options.clock.monotonicMs());
+    }
+    into.add(key);
     this.#pump();
   }
 
@@ -100,6 +118,7 @@ export class WorkQueue {
     const { firstRetryMs = defaultFirstRetryMs, longestRetryMs = defaultLongestRetryMs } =
       this.#options;
     const failures = this.#failures.get(key) ?? 0;
+    this.#options.observer?.retried();
     this.#failures.set(key, failures + 1);
     this.addAfter(key, Math.min(firstRetryMs * 2 ** Math.min(failures, 40), longestRetryMs));
   }
@@ -117,6 +136,11 @@ export class WorkQueue {
     return this.#waiting.size + this.#running.size + this.#later.size;
   }
 
+  /** How many keys wait for a worker. */
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
   /** Resolves when nothing waits for a worker and none works (delayed keys may remain). */
   idle(): Promise<void> {
     if (this.#waiting.size + this.#running.size === 0) return Promise.resolve();
@@ -127,6 +151,7 @@ export class WorkQueue {
     this.#stopped = true;
     this.#unfollow();
     this.#waiting.clear();
+    this.#since.clear();
     for (const { timer } of this.#later.values()) timer.cancel();
     this.#later.clear();
   }
@@ -147,9 +172,13 @@ export class WorkQueue {
   }
 
   async #work(key: string): Promise<void> {
-    const { clock, log, name } = this.#options;
+    const { clock, log, name, observer } = this.#options;
     const failuresBefore = this.#failures.get(key) ?? 0;
     const began = clock.monotonicMs();
+    if (observer) {
+      observer.began(began - (this.#since.get(key) ?? began));
+      this.#since.delete(key);
+    }
     try {
       await Promise.resolve(); // whoever adds a key is never run into by its work
       if (!this.#stopped) await this.#options.reconcile(key);
@@ -159,6 +188,7 @@ export class WorkQueue {
       this.#failed(key, error);
     }
     this.#running.delete(key);
+    observer?.ended(clock.monotonicMs() - began);
     if (this.#again.delete(key) && !this.#stopped) this.#waiting.add(key);
     this.#pump();
   }

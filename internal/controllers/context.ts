@@ -1,4 +1,5 @@
 import type { CertificateRequest } from '../base/x509/request.ts';
+import type { MetricSet } from '../base/metrics/metric-set.ts';
 import type { ResourceRef } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import type { Mirrors } from '../client/mirrors.ts';
@@ -22,6 +23,8 @@ export interface ControllerContext {
   clock: Clock;
   log: Log;
   random: Random;
+  /** Where queues count what they do. */
+  metrics?: MetricSet;
   /**
    * All kinds the server serves that can be listed, watched and deleted: one version of each,
    * custom resources too.

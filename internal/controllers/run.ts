@@ -1,6 +1,7 @@
 import type { Mirror } from '../client/client.ts';
 import { WorkQueue } from '../client/work-queue.ts';
 import type { Controller, ControllerContext } from './context.ts';
+import { queueObserver } from './queue-metrics.ts';
 
 export interface LoopOptions {
   name: string;
@@ -25,6 +26,7 @@ export function makeQueue(
     ...options,
     clock: ctx.clock,
     log: ctx.log.named(options.name),
+    observer: ctx.metrics && queueObserver(ctx.metrics, options.name),
   });
 }
 

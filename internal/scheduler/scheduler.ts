@@ -1,5 +1,6 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import { messageOf } from '../base/errors.ts';
+import { MetricSet } from '../base/metrics/metric-set.ts';
 import type { Client, Mirror } from '../client/client.ts';
 import { seriesRecorder, type SeriesRecorder } from '../client/events-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
@@ -31,6 +32,7 @@ import {
 import { writePodStatus, type Said } from './pod-status.ts';
 import type { QueuedPod } from './queue/queued-pod.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { SchedulerMetrics } from './scheduler-metrics.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -39,6 +41,8 @@ export interface SchedulerOptions {
   log: Log;
   random?: Random;
   configuration?: SchedulerConfiguration;
+  /** Where it counts what it does. */
+  metrics?: MetricSet;
 }
 
 const defaultName = 'default-scheduler';
@@ -64,6 +68,7 @@ class Scheduler {
   readonly #profiles: ReadonlyMap<string, Profile>;
   readonly #finder: NodeFinder;
   readonly #cycles: BindingCycles;
+  readonly #metrics: SchedulerMetrics;
   readonly #stops: (() => void)[] = [];
   #running = false;
   #stopped = false;
@@ -73,6 +78,11 @@ class Scheduler {
     this.#o = options;
     this.#queue = new SchedulingQueue({ ...configuration, clock, ready: () => this.#run() });
     this.#events = seriesRecorder({ ...options, controller: defaultName, instance: defaultName });
+    const { metrics = new MetricSet() } = options;
+    this.#metrics = new SchedulerMetrics(metrics, clock);
+    metrics.gauge('scheduler_pending_pods', '[STABLE] Number of pending pods, by the queue', () =>
+      Object.entries(this.#queue.pending()).map(([queue, count]) => [{ queue }, count]),
+    );
     const { listers, all } = mirrorAll(mirrors);
     this.#listers = listers;
     this.#mirrors = all;
@@ -167,6 +177,7 @@ class Scheduler {
     const { info, profile } = pod;
     if (info.pod.metadata.deletionTimestamp || this.#cache.isAssumed(info.uid))
       return this.#queue.remove(pod.key);
+    pod.beganAt = this.#metrics.began();
     try {
       this.#cycle(pod, new CycleState());
     } catch (error) {
@@ -184,6 +195,7 @@ class Scheduler {
         nominated: '',
       });
     const found = this.#finder.find(profile, state, info);
+    this.#metrics.searched(pod);
     if (found.node !== undefined) return this.#reserve({ pod, state, node: found.node });
     if ('error' in found) return this.#failed(pod, found.error);
     const { diagnosis } = found;
@@ -221,6 +233,8 @@ class Scheduler {
       this.#queue.done(pod.key);
       const status = await this.#cycles.bind(bound, works);
       if (status) return this.#undo(bound, status);
+      this.#metrics.attempted(pod, 'scheduled');
+      this.#metrics.bound(pod, this.#queue.waitedMs(pod));
       this.#queue.remove(pod.key);
       this.#events.record(info.pod, {
         type: 'Normal',
@@ -271,6 +285,7 @@ class Scheduler {
     why: { message: string; diagnosis: Diagnosis; nominated?: string },
   ): void {
     const { message, diagnosis, nominated } = why;
+    this.#metrics.attempted(pod, 'unschedulable');
     if (nominated) this.#cache.nominate(pod.info, nominated);
     else if (nominated === '') this.#cache.unnominate(pod.info.uid);
     // Laid aside before anything is written, so that the victims' going can wake it.
@@ -284,6 +299,7 @@ class Scheduler {
   /** Something went wrong that the pod can do nothing about: tried again after its back-off. */
   #failed(pod: QueuedPod, status: Status): void {
     const message = messageOfStatus(status);
+    this.#metrics.attempted(pod, 'error');
     this.#o.log.warn('cannot schedule a pod', { pod: pod.key, error: message });
     this.#cache.unnominate(pod.info.uid);
     this.#queue.failed(pod);

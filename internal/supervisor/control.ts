@@ -1,5 +1,6 @@
 import type { ApiServer } from '../apiserver/api-server.ts';
 import type { ResourceRef } from '../api/object.ts';
+import type { MetricSet } from '../base/metrics/metric-set.ts';
 import { electLeader } from '../client/leader-election.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import type { Controller, ControllerContext, NodeCall } from '../controllers/context.ts';
@@ -86,9 +87,16 @@ async function scheduler(
     mirrors,
     configuration,
     log: doors.log.named('scheduler'),
+    ...counting(api),
   });
   return { name: 'scheduler', stop: () => started.stop() };
 }
+
+/** What its own process does is told on the API server's /metrics, as k3s has it. */
+const counting = ({ server }: ApiServer): { metrics?: MetricSet } => {
+  const { metrics } = server.options;
+  return metrics ? { metrics } : {};
+};
 
 /** Asks a node's port as the API server does, through the node's tunnel where it has one. */
 function nodeCalls(api: ApiServer): NodeCall {
@@ -104,6 +112,7 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     managerClient: api.inProcess({ name: 'system:kube-controller-manager', groups: [] }),
     mirrors,
     log: doors.log.named('controllers'),
+    ...counting(api),
     resources: () => preferredResources(api),
     onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
     rootCa: identities.serverCa.cert,

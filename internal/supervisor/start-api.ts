@@ -1,4 +1,5 @@
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import { MetricSet } from '../base/metrics/metric-set.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import type { ServerIdentities } from '../pki/authorities.ts';
@@ -84,6 +85,7 @@ export async function startApi({
     metricsApi: !config.disable.includes('metrics-server'),
     disableShell: config.disableShell,
     logRequests: config.debug,
+    metrics: new MetricSet(),
     version: { gitVersion: gitVersion(version), gitCommit: build },
   });
 }

@@ -9,6 +9,8 @@ const { values } = parseArgs({
     instruments: { type: 'string' },
     kubeconfig: { type: 'string' },
     focus: { type: 'string' },
+    beyond: { type: 'string' },
+    driver: { type: 'string', multiple: true, default: [] },
     skip: { type: 'string' },
     procs: { type: 'string', default: '6' },
     out: { type: 'string', default: 'conformance-out' },
@@ -19,7 +21,8 @@ const { values } = parseArgs({
 });
 if (!values.instruments || !values.kubeconfig) {
   process.stderr.write(
-    'usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE] [--skip RE] [--procs N] ' +
+    'usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE] [--beyond RE] [--driver FILE] ' +
+      '[--skip RE] [--procs N] ' +
       '[--out DIR] [--table FILE] [--nodes N] [--without-nodes]\n',
   );
   process.exit(1);
@@ -37,6 +40,7 @@ const common = [
   '--provider=skeleton',
   `--kubectl-path=${join(tools, 'kubectl')}`,
   '--disable-log-dump',
+  ...values.driver.map((file) => `-storage.testdriver=${resolve(file)}`),
   ...cluster,
 ];
 
@@ -69,7 +73,9 @@ const ginkgo = (name: string, procs: string, focus: string, skip: string): Promi
   ]);
 
 const reports: string[] = [];
-if (values.focus)
+if (values.beyond !== undefined)
+  reports.push(await ginkgo('beyond', values.procs, values.beyond, values.skip ?? ''));
+else if (values.focus)
   reports.push(
     await ginkgo('focus', values.procs, `(${values.focus}).*\\[Conformance\\]`, values.skip ?? ''),
   );
@@ -88,6 +94,7 @@ const states = statesOf(
   reports
     .filter((r) => existsSync(r))
     .map((r) => JSON.parse(readFileSync(r, 'utf8')) as Parameters<typeof statesOf>[0][0]),
+  values.beyond === undefined,
 );
 process.stdout.write(`${summaryOf(states)}\n`);
 if (values.table) writeFileSync(values.table, tableOf(states));

@@ -13,6 +13,8 @@ interface Kubectl {
 
 interface Listed {
   kind: string;
+  /** Of a class. */
+  reclaimPolicy?: string;
   metadata: {
     name: string;
     namespace: string;
@@ -45,6 +47,7 @@ export class PlayedSidecars {
   readonly #cluster: Kubectl;
   readonly #driver: string;
   readonly #client: Client;
+  #policies = new Map<string, string>();
 
   constructor(cluster: Kubectl, driver: string, socket: string) {
     this.#cluster = cluster;
@@ -67,8 +70,13 @@ export class PlayedSidecars {
 
   /** Does what is to be done now. */
   async pass(): Promise<void> {
-    const text = this.#cluster.k('get', 'pvc,pv,volumeattachments', '-A', '-o', 'json');
+    const text = this.#cluster.k('get', 'pvc,pv,volumeattachments,sc', '-A', '-o', 'json');
     const { items } = JSON.parse(text) as { items: Listed[] };
+    this.#policies = new Map(
+      items
+        .filter(({ kind }) => kind === 'StorageClass')
+        .map(({ metadata, reclaimPolicy = 'Delete' }) => [metadata.name, reclaimPolicy]),
+    );
     const volumes = items.filter(({ kind }) => kind === 'PersistentVolume');
     for (const one of items)
       if (one.kind === 'PersistentVolumeClaim') await this.#claim(one, volumes);
@@ -113,7 +121,7 @@ export class PlayedSidecars {
           accessModes: spec.accessModes,
           storageClassName: spec.storageClassName,
           volumeMode: spec.volumeMode,
-          persistentVolumeReclaimPolicy: 'Delete',
+          persistentVolumeReclaimPolicy: this.#policies.get(spec.storageClassName),
           claimRef,
           csi: { driver: this.#driver, volumeHandle: volume.volumeId },
         },

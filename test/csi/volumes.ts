@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statfsSync,
   truncateSync,
@@ -46,7 +47,10 @@ export class KeptVolumes {
     if (!volume.block) mkdirSync(data, { recursive: true });
     else if (!existsSync(data)) writeFileSync(data, '');
     if (volume.block) truncateSync(data, volume.bytes);
-    writeFileSync(join(this.#dir, `${volume.id}.json`), JSON.stringify(volume));
+    // In one step: the machine of the driver may lose its power at any time.
+    const file = join(this.#dir, `${volume.id}.json`);
+    writeFileSync(`${file}.new`, JSON.stringify(volume));
+    renameSync(`${file}.new`, file);
   }
 
   remove({ id }: Kept): void {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
-import { connectRuntime, type Runtime } from '../cri/client.ts';
+import { connectRuntime, type CallObserver, type Runtime } from '../cri/client.ts';
 import { ImageImporter } from '../images/import-images.ts';
 import type { ImageName } from '../images/image-name.ts';
 import type { Log } from '../../io/log.ts';
@@ -59,7 +59,7 @@ export async function openRuntime(
   const supervised =
     options.runtimeEndpoint === undefined
       ? await supervise(options, registries, on.tell)
-      : given(options.runtimeEndpoint, log.named('cri'));
+      : given(options.runtimeEndpoint, log.named('cri'), callsOf(options));
   if (options.runtimeEndpoint !== undefined && options.registries)
     log.warn(
       'registries.yaml does not reach a container runtime of somebody else: its mirrors and ' +
@@ -164,14 +164,20 @@ async function supervise(
     handlers: { 'test-handler': undefined },
     tell,
     log: options.log.named('containerd'),
+    called: callsOf(options),
   });
 }
 
-function given(endpoint: string, log: Log): SupervisedContainerd {
+const callsOf =
+  ({ metrics }: AgentOptions): CallObserver =>
+  (name, tookMs, failed) =>
+    metrics?.called(name, tookMs, failed);
+
+function given(endpoint: string, log: Log, called: CallObserver): SupervisedContainerd {
   const socket = endpoint.replace(/^unix:\/\//, '');
   return {
     socket,
-    runtime: connectRuntime(endpoint, log),
+    runtime: connectRuntime(endpoint, log, called),
     ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'],
     check: () => undefined,
     settle: () => Promise.resolve(),

@@ -8,7 +8,7 @@ import { runOk, type Spawn } from '../../io/spawn.ts';
 import { realTree } from '../../io/tree.ts';
 import { GrpcError, grpcCode } from '../../io/grpc.ts';
 import type { PodSandbox } from '../../wire/cri/cri.ts';
-import { connectRuntime, type Runtime } from '../cri/client.ts';
+import { connectRuntime, type CallObserver, type Runtime } from '../cri/client.ts';
 import { containerdConfig, type ContainerdPaths } from './config.ts';
 import { damageIn } from './damage.ts';
 import { askMs, hungAfterMs } from './health.ts';
@@ -34,6 +34,7 @@ export interface ContainerdOptions {
   spawn: Spawn;
   processes: Processes;
   log: Log;
+  called?: CallObserver | undefined;
   /** Something that an operator must hear of. */
   tell(reason: string, message: string): void;
 }
@@ -139,7 +140,7 @@ class Care {
     this.#places = { ...paths, podsDir: `${options.agentDir}/pods` };
     this.#networks = { ...paths, runDir: options.runDir };
     this.ctr = ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'];
-    this.runtime = connectRuntime(paths.socket, options.log);
+    this.runtime = connectRuntime(paths.socket, options.log, options.called);
     this.keeper = new Keeper({
       ...options,
       configFile,

@@ -47,6 +47,9 @@ export interface Runtime {
   close(): void;
 }
 
+/** Told of each call of CRI, by its name. */
+export type CallObserver = (name: string, tookMs: number, failed: boolean) => void;
+
 const defaultTimeoutMs = 120_000;
 const namespace = { 'containerd-namespace': 'k8s.io' };
 
@@ -54,12 +57,13 @@ const namespace = { 'containerd-namespace': 'k8s.io' };
  * Both faces of one containerd over one connection. `socket` is a path or a `unix://` address.
  * Every call is told to `log`, at level debug.
  */
-export function connectRuntime(socket: string, log?: Log): Runtime {
+export function connectRuntime(socket: string, log?: Log, called?: CallObserver): Runtime {
   const channel = openGrpc(socket.includes('://') ? socket : `unix://${socket}`, {
-    observe:
-      log &&
-      ((call, ms, error) =>
-        log.debug('call', { call, ms: Math.round(ms), ...(error !== undefined && { error }) })),
+    observe: (call, ms, error) => {
+      log?.debug('call', { call, ms: Math.round(ms), ...(error !== undefined && { error }) });
+      const [, name = ''] = call.split('.');
+      if (name in criMethods) called?.(name, ms, error !== undefined);
+    },
   });
   const cri: Record<string, unknown> = { close: () => channel.close() };
   for (const [name, [path, request, response]] of Object.entries(criMethods)) {

@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
+import type { Probed } from '../agent-metrics.ts';
 import type { Random } from '../../io/random.ts';
 import type { ProbeDoors } from './run-probe.ts';
 import { ProbeWorker, type ContainerView, type ProbeResult, type ProbeType } from './worker.ts';
@@ -16,6 +17,8 @@ export interface ProbesOptions {
   random: Random;
   /** A result changed. Called from within `sync` too. */
   onResult(change: ProbeChange): void;
+  /** A probe was put. */
+  probed?(labels: Probed): void;
   /** For events about a container of a pod. */
   event(pod: Pod, container: Container, reason: string, message: string): void;
 }
@@ -27,6 +30,7 @@ interface PodProbes {
   views: ReadonlyMap<string, ContainerView>;
 }
 
+const titleOf = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness' };
 const types: ProbeType[] = ['startup', 'readiness', 'liveness'];
 
 function probeOf(container: Container, type: ProbeType) {
@@ -106,6 +110,15 @@ export class Probes {
       started: (containerId: string) => this.isStarted(container, containerId),
       result: (containerId: string, result: ProbeResult) =>
         this.#set({ uid, container: container.name, containerId, type, result }),
+      probed: (outcome: Probed['result']) =>
+        this.#options.probed?.({
+          probe_type: titleOf[type],
+          result: outcome,
+          container: container.name,
+          namespace: state.pod.metadata.namespace ?? '',
+          pod: state.pod.metadata.name ?? '',
+          pod_uid: uid,
+        }),
       event: (reason: string, message: string) =>
         this.#options.event(state.pod, container, reason, message),
     };

@@ -23,6 +23,8 @@ export interface WorkerPlace {
   /** Startup is over, or was never asked for. */
   started(containerId: string): boolean;
   result(containerId: string, result: ProbeResult): void;
+  /** It was put once, and this came of it. */
+  probed(outcome: 'successful' | 'failed' | 'unknown'): void;
   /** An event about the container. */
   event(reason: 'Unhealthy' | 'ProbeWarning', message: string): void;
 }
@@ -204,6 +206,7 @@ export class ProbeWorker {
 
   #judge(view: ContainerView, outcome: ProbeOutcome | Error, regular: boolean): void {
     if (outcome instanceof Error) {
+      this.#place.probed('unknown');
       this.#place.event(
         'Unhealthy',
         `${title[this.#type]} probe errored and resulted in unknown state: ${outcome.message}`,
@@ -211,6 +214,7 @@ export class ProbeWorker {
       return;
     }
     const result: ProbeResult = outcome.result === 'Failure' ? 'Failure' : 'Success';
+    this.#place.probed(result === 'Failure' ? 'failed' : 'successful');
     if (result === 'Failure' && !regular) return;
     if (result === 'Failure')
       this.#place.event('Unhealthy', `${title[this.#type]} probe failed: ${outcome.output}`);

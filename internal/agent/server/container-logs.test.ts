@@ -8,6 +8,7 @@ import type { ContainerStatus, Pod } from '../../api/generated/types/core-v1.ts'
 import { FakeClock } from '../../io/clock-fake.ts';
 import { realDisk } from '../../io/disk.ts';
 import type { ServerAnswer } from '../../io/https-server.ts';
+import { AgentMetrics } from '../agent-metrics.ts';
 import { agentView, Ended } from '../agent-view.ts';
 import type { PodSet } from '../pods/pod-set.ts';
 import { serveLogs } from './container-logs.ts';
@@ -48,6 +49,9 @@ async function ask(
   const clock = new FakeClock();
   const view = agentView({
     nodeName: 'x',
+    pauseImage: 'pause',
+    metrics: new AgentMetrics(clock),
+    counting: partOf<{ disk: never; cgroups: never }>({}),
     down: () => undefined,
     cri: {} as never,
     pods,

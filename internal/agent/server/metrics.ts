@@ -1,36 +1,7 @@
+import { MetricsText } from '../../base/metrics/metrics-text.ts';
 import type { VolumeUsage } from '../volumes/volume-usage.ts';
 import type { NodeUsage } from './stats.ts';
 import type { ContainerUsage, PodUsage, TerminatedSample } from './node-view.ts';
-
-/**
- * Prometheus text (exposition format 0.0.4) under the names that metrics-server and dashboards look
- * for.
- */
-class MetricsText {
-  #text = '';
-
-  family(
-    name: string,
-    type: 'counter' | 'gauge',
-    help: string,
-    samples: [labels: Record<string, string>, value: number, atMs?: number][],
-  ): this {
-    this.#text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-    for (const [labels, value, atMs] of samples) {
-      const inner = Object.entries(labels).map(
-        ([k, v]) => `${k}="${v.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`,
-      );
-      this.#text +=
-        `${name}${inner.length ? `{${inner.join(',')}}` : ''} ` +
-        `${value}${atMs === undefined ? '' : ` ${atMs}`}\n`;
-    }
-    return this;
-  }
-
-  toString(): string {
-    return this.#text;
-  }
-}
 
 const seconds = (nanoseconds: number): number => nanoseconds / 1e9;
 const ms = (iso: string): number => Date.parse(iso);
@@ -107,73 +78,6 @@ export function resourceMetrics(node: NodeUsage, pods: PodUsage[]): string {
     .toString();
 }
 
-/** /metrics/cadvisor: the container counters under cAdvisor's names. */
-export function cadvisorMetrics(pods: PodUsage[]): string {
-  const all = rows(pods);
-  const value = (of: (c: ContainerUsage) => number): [Record<string, string>, number, number][] =>
-    all.map((r) => [r.labels, of(r.c), ms(r.c.at)]);
-  const network = pods.flatMap((p) =>
-    p.network
-      ? [
-          {
-            net: p.network,
-            labels: { interface: p.network.name, namespace: p.namespace, pod: p.name },
-          },
-        ]
-      : [],
-  );
-  return new MetricsText()
-    .family(
-      'container_cpu_usage_seconds_total',
-      'counter',
-      'Cumulative cpu time consumed in seconds.',
-      value((c) => seconds(c.cpuNanoseconds)),
-    )
-    .family(
-      'container_memory_working_set_bytes',
-      'gauge',
-      'Current working set in bytes.',
-      value((c) => c.workingSetBytes),
-    )
-    .family(
-      'container_memory_usage_bytes',
-      'gauge',
-      'Current memory usage in bytes, including all memory regardless of when it was accessed',
-      value((c) => c.usageBytes),
-    )
-    .family(
-      'container_memory_rss',
-      'gauge',
-      'Size of RSS in bytes.',
-      value((c) => c.rssBytes),
-    )
-    .family(
-      'container_start_time_seconds',
-      'gauge',
-      'Start time of the container since unix epoch in seconds.',
-      value((c) => ms(c.startTime) / 1000),
-    )
-    .family(
-      'container_fs_usage_bytes',
-      'gauge',
-      'Number of bytes that are consumed by the container on this filesystem.',
-      value((c) => c.rootfsUsedBytes ?? 0),
-    )
-    .family(
-      'container_network_receive_bytes_total',
-      'counter',
-      'Cumulative count of bytes received',
-      network.map((n) => [n.labels, n.net.rxBytes]),
-    )
-    .family(
-      'container_network_transmit_bytes_total',
-      'counter',
-      'Cumulative count of bytes transmitted',
-      network.map((n) => [n.labels, n.net.txBytes]),
-    )
-    .toString();
-}
-
 const volumeGauges: [name: string, help: string, of: (volume: VolumeUsage) => number][] = [
   ['capacity_bytes', 'Capacity in bytes of the volume', (v) => v.capacityBytes],
   ['available_bytes', 'Number of available bytes in the volume', (v) => v.availableBytes],
@@ -193,6 +97,8 @@ export function agentMetrics(own: {
   terminated: TerminatedSample[];
   volumes: VolumeUsage[];
   version: string;
+  nodeName: string;
+  mounted: [plugin: string, count: number][];
 }): string {
   const text = new MetricsText();
   for (const [name, help, of] of volumeGauges)
@@ -221,6 +127,18 @@ export function agentMetrics(own: {
       'gauge',
       'Start time of the process since unix epoch in seconds.',
       [[{}, own.startSeconds]],
+    )
+    .family('kubelet_node_name', 'gauge', "[ALPHA] The node's name. The count is always 1.", [
+      [{ node: own.nodeName }, 1],
+    ])
+    .family(
+      'volume_manager_total_volumes',
+      'gauge',
+      '[ALPHA] Number of volumes in Volume Manager',
+      own.mounted.map(([plugin, count]) => [
+        { plugin_name: plugin, state: 'actual_state_of_world' },
+        count,
+      ]),
     )
     .family('kubelet_running_pods', 'gauge', 'Number of pods that have a running pod sandbox', [
       [{}, own.pods],

@@ -32,6 +32,7 @@ export async function readNodeUsage(effects: {
   return {
     at: new Date(effects.clock.now()).toISOString(),
     startTime: new Date(bootSeconds * 1000).toISOString(),
+    cpus: stat.match(/^cpu\d+ /gm)?.length ?? 0,
     cpuNanoseconds: (busy / ticksPerSecond) * 1e9,
     memoryTotalBytes: total,
     memoryAvailableBytes: memory('MemAvailable'),

@@ -51,10 +51,14 @@ export interface NodeView {
     timeoutSeconds: number;
   }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
   stats(): Promise<PodUsage[]>;
+  /** The same, with all that the kernel counts: many files are read for it. */
+  details(): Promise<PodDetail[]>;
   /** The room of the claims whose volumes stand. */
   volumes(): Promise<VolumeUsage[]>;
   /** Folders of the local-path provisioner. */
   readonly localPaths: Pick<LocalPaths, 'make' | 'remove'>;
+  /** What the agent has counted. */
+  metrics(): { own: { text(): string }; probes: { text(): string } };
   /** How many containers have ended since the start, by how. */
   terminated(): TerminatedSample[];
   /** The configuration document of /configz (kubelet.config.k8s.io/v1beta1 names). */
@@ -77,9 +81,68 @@ export interface PodUsage {
   containers: ContainerUsage[];
 }
 
+export interface PodDetail extends PodUsage {
+  /** The cgroup of the sandbox. */
+  group: string;
+  sandboxId: string;
+  sandboxImage: string;
+  /** None for a pod on the node's own network. */
+  interfaces: NetworkCounters[];
+  containers: ContainerDetail[];
+}
+
+export interface ContainerDetail extends ContainerUsage {
+  group: string;
+  /** Undefined: it ended meanwhile. */
+  counters: Counters | undefined;
+}
+
+interface Traffic {
+  bytes: number;
+  packets: number;
+  errors: number;
+  dropped: number;
+}
+
+export interface NetworkCounters {
+  name: string;
+  rx: Traffic;
+  tx: Traffic;
+}
+
+/** What a container's cgroup counts; 0 where the kernel does not. */
+export interface Counters {
+  userNanoseconds: number;
+  systemNanoseconds: number;
+  periods: number;
+  throttledPeriods: number;
+  throttledNanoseconds: number;
+  cacheBytes: number;
+  swapBytes: number;
+  mappedFileBytes: number;
+  peakBytes: number;
+  memoryFailures: number;
+  processes: number;
+  /** Without a limit of processor time there are none. */
+  quotaMicros?: number;
+  periodMicros?: number;
+  /** 0: none. */
+  memoryLimitBytes: number;
+  devices: {
+    /** Its name, else its numbers. */
+    device: string;
+    reads: number;
+    readBytes: number;
+    writes: number;
+    writtenBytes: number;
+  }[];
+}
+
 /** Counters of one container; undefined = not known. Times in ISO form. */
 export interface ContainerUsage {
+  id: string;
   name: string;
+  image: string;
   startTime: string;
   at: string;
   cpuNanoseconds: number;

@@ -12,7 +12,8 @@ import { sayJson, sayMetrics, sayText } from './answer.ts';
 import { missing, serveLogs } from './container-logs.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { serveLocalVolumes } from './local-volumes.ts';
-import { agentMetrics, cadvisorMetrics, healthMetrics, resourceMetrics } from './metrics.ts';
+import { cadvisorMetrics } from './cadvisor.ts';
+import { agentMetrics, healthMetrics, resourceMetrics } from './metrics.ts';
 import { nodeLogDir, serveNodeLogs } from './node-logs.ts';
 import { readNodeUsage } from './node-usage.ts';
 import type { NodeView } from './node-view.ts';
@@ -102,8 +103,11 @@ async function metrics(context: RouteContext, which: string, answer: ServerAnswe
   const { view } = context;
   if (which === 'resource')
     return sayMetrics(answer, resourceMetrics(await readNodeUsage(context), await view.stats()));
-  if (which === 'cadvisor') return sayMetrics(answer, cadvisorMetrics(await view.stats()));
-  if (which === 'probes') return sayMetrics(answer, '');
+  if (which === 'cadvisor') {
+    const node = await readNodeUsage(context);
+    return sayMetrics(answer, cadvisorMetrics(await view.details(), node));
+  }
+  if (which === 'probes') return sayMetrics(answer, view.metrics().probes.text());
   if (which === 'slis') return sayMetrics(answer, healthMetrics({ ping: true }));
   if (which !== '') return sayText(answer, 404, '404 page not found\n');
   const cpu = process.cpuUsage();
@@ -126,8 +130,23 @@ async function metrics(context: RouteContext, which: string, answer: ServerAnswe
       terminated: view.terminated(),
       volumes: await view.volumes(),
       version: context.version,
-    }),
+      nodeName: view.nodeName,
+      mounted: mountedKinds(pods),
+    }) + view.metrics().own.text(),
   );
+}
+
+/** How many volumes pods have, by the kubelet's names of their plug-ins. */
+function mountedKinds(pods: Pod[]): [plugin: string, count: number][] {
+  const counts = new Map<string, number>();
+  for (const { spec } of pods)
+    for (const { name: _name, ...source } of spec.volumes ?? [])
+      for (const kind of Object.keys(source)) {
+        const words = kind.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+        const plugin = `kubernetes.io/${kind === 'configMap' ? 'configmap' : words}`;
+        counts.set(plugin, (counts.get(plugin) ?? 0) + 1);
+      }
+  return [...counts];
 }
 
 async function run(

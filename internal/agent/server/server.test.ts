@@ -55,6 +55,7 @@ const view = partOf<NodeView>({
   },
   config: () => ({}),
   stats: () => Promise.resolve([]),
+  metrics: () => ({ own: { text: () => 'of_agent 1\n' }, probes: { text: () => 'probes 2\n' } }),
   volumes: () => Promise.resolve([]),
   terminated: () => [{ container_type: 'container', exit_code: '139', reason: 'Error', count: 1 }],
 });

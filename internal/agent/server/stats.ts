@@ -5,6 +5,8 @@ import type { ContainerUsage, PodUsage } from './node-view.ts';
 export interface NodeUsage {
   at: string;
   startTime: string;
+  /** How many processors count. */
+  cpus: number;
   cpuNanoseconds: number;
   memoryTotalBytes: number;
   memoryAvailableBytes: number;

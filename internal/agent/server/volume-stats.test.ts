@@ -64,6 +64,8 @@ it('a claim that two pods use is one in the metrics', () => {
     containers: 0,
     terminated: [],
     version: 'v',
+    nodeName: 'n',
+    mounted: [],
     volumes: [usage('a'), usage('b'), usage('b', 'other')],
   });
   const lines = text.split('\n').filter((line) => line.startsWith('kubelet_volume_stats_used'));

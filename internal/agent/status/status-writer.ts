@@ -37,11 +37,21 @@ export class StatusWriter {
   readonly #gone: (uid: string) => void;
   readonly terminated = new TerminatedContainers();
 
-  constructor(options: { client: Client; clock: Clock; log: Log; gone(uid: string): void }) {
+  readonly #shown: ((before: PodStatus | undefined, now: PodStatus) => void) | undefined;
+
+  constructor(options: {
+    client: Client;
+    clock: Clock;
+    log: Log;
+    gone(uid: string): void;
+    /** A status will be shown in the place of another. */
+    shown?(before: PodStatus | undefined, now: PodStatus): void;
+  }) {
     this.#client = options.client;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#gone = options.gone;
+    this.#shown = options.shown;
   }
 
   /** `pod` carries the newest status that the API has shown us. */
@@ -49,6 +59,7 @@ export class StatusWriter {
     const uid = pod.metadata.uid!;
     this.terminated.observe(uid, status);
     let slot = this.#slots.get(uid);
+    this.#shown?.(slot?.next ?? pod.status, status);
     if (!slot) {
       slot = {
         pod,

@@ -43,6 +43,8 @@ const recheckMs = 30_000;
 export class Aggregator implements Delegates {
   readonly #server: Outward;
   readonly #remotes = new Map<string, Remote>();
+  /** How often one stopped to answer, by name and reason. */
+  readonly #unavailable = new Map<string, number>();
   #followed: Followed | undefined;
   #timer: Timer | undefined;
   #checking = false;
@@ -86,6 +88,21 @@ export class Aggregator implements Delegates {
       ...local.flatMap((api) => api.resources),
       ...[...this.#remotes.values()].flatMap((remote) =>
         remote.available ? remote.resources : [],
+      ),
+    ];
+  }
+
+  /** Which remote APIs do not answer, in kube-aggregator's names. */
+  metrics(): string[] {
+    return [
+      '# TYPE aggregator_unavailable_apiservice gauge',
+      ...[...this.#remotes].map(
+        ([name, { available }]) =>
+          `aggregator_unavailable_apiservice{name="${name}"} ${available ? 0 : 1}`,
+      ),
+      '# TYPE aggregator_unavailable_apiservice_total counter',
+      ...[...this.#unavailable].map(
+        ([labels, count]) => `aggregator_unavailable_apiservice_total{${labels}} ${count}`,
       ),
     ];
   }
@@ -161,6 +178,10 @@ export class Aggregator implements Delegates {
     const changed =
       now.available !== available ||
       JSON.stringify(now.resources.map(shown)) !== JSON.stringify(resources.map(shown));
+    if (!available && now.available) {
+      const labels = `name="${name}",reason="${reason}"`;
+      this.#unavailable.set(labels, (this.#unavailable.get(labels) ?? 0) + 1);
+    }
     now.available = available;
     now.resources = resources;
     if (changed) this.#server.core.resources.touch();

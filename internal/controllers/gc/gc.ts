@@ -4,6 +4,7 @@ import { eventRecorder } from '../../client/events.ts';
 import { WatchingMirror } from '../../client/mirror.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
+import { queueObserver } from '../queue-metrics.ts';
 import { isApiError } from '../owners.ts';
 import { collect, releaseDependents, UnknownKind, type CollectOptions } from './collect.ts';
 import { OwnerGraph, type GraphNode } from './graph.ts';
@@ -131,6 +132,7 @@ function queue(
     reconcile,
     concurrency,
     longestRetryMs,
+    observer: ctx.metrics && queueObserver(ctx.metrics, queueName),
   });
 }
 

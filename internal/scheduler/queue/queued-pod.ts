@@ -10,6 +10,8 @@ export interface QueuedPod {
   /** When it came in first: of two equally important pods the older goes first. */
   readonly since: number;
   attempts: number;
+  /** When its last attempt began, by the clock that nobody sets. */
+  beganAt: number;
   /** Attempts in which it did not fit, and in which something else went wrong, in a row. */
   refusals: number;
   errors: number;
@@ -42,6 +44,7 @@ export function queuedPod(info: PodInfo, profile: Profile, now: number): QueuedP
     profile,
     since: now,
     attempts: 0,
+    beganAt: 0,
     refusals: 0,
     errors: 0,
     asideAt: now,

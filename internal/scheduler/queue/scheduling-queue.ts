@@ -69,6 +69,22 @@ export class SchedulingQueue {
     return this.#all.has(key) ? 'running' : undefined;
   }
 
+  /** How many pods wait where. */
+  pending(): Record<'active' | 'backoff' | 'unschedulable' | 'gated', number> {
+    const gated = [...this.#waiting.values()].filter(({ gatedBy }) => gatedBy).length;
+    return {
+      active: this.#active.size,
+      backoff: this.#resting.size + this.#failed.size,
+      unschedulable: this.#waiting.size - gated,
+      gated,
+    };
+  }
+
+  /** How long a pod has been known here. */
+  waitedMs(pod: QueuedPod): number {
+    return this.#now() - pod.since;
+  }
+
   add(info: PodInfo, profile: Profile): void {
     const known = this.#all.get(info.key);
     if (known?.info.uid === info.uid) return this.update(info);
