@@ -38,6 +38,13 @@ export class FakeMounts implements Mounts {
     return this.devices.get(device)!;
   }
 
+  /** Paths whose file systems were made larger. */
+  readonly grown: string[] = [];
+
+  async grow(_op: string, _source: object, path: string): Promise<void> {
+    this.grown.push(path);
+  }
+
   async bind(_op: string, from: string, path: string): Promise<void> {
     this.table.push({ kind: 'bind', from, path, options: [] });
   }

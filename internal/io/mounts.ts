@@ -19,6 +19,8 @@ export interface Mounts {
   ): Promise<void>;
   /** The kind of file system on a device; a blank one gets `kind`. Something else stays. */
   prepare(op: string, device: string, kind: string): Promise<string>;
+  /** The file system, mounted at `path`, takes all of its device, which has grown. */
+  grow(op: string, source: { kind: string; from: string }, path: string): Promise<void>;
   /** Shows `from`, which may be a /proc path of a held place, at `to` as well. */
   bind(op: string, from: string, to: string): Promise<void>;
   /** Unmounts; what is busy is detached now and freed when its last user ends. */
@@ -54,6 +56,9 @@ export function makeMounts(spawn: Spawn, disk: Disk): Mounts {
       await runOk(spawn, op, [`mkfs.${kind}`, device], { timeoutMs: formatMs });
       return kind;
     },
+    grow: async (op, { kind, from }, path) => {
+      await runOk(spawn, op, growing(kind, from, path), { timeoutMs: formatMs });
+    },
     bind: async (op, from, to) => {
       await runOk(spawn, op, ['mount', '--no-canonicalize', '--bind', from, to]);
     },
@@ -70,4 +75,11 @@ export function makeMounts(spawn: Spawn, disk: Disk): Mounts {
       return points.filter((point) => point === path || point.startsWith(`${path}/`)).reverse();
     },
   };
+}
+
+/** The program that makes a mounted file system as large as its device. */
+function growing(kind: string, device: string, path: string): string[] {
+  if (kind === 'xfs') return ['xfs_growfs', path];
+  if (kind === 'btrfs') return ['btrfs', 'filesystem', 'resize', 'max', path];
+  return ['resize2fs', device];
 }

@@ -10,6 +10,7 @@ export interface TestState {
 interface Spec {
   ContainerHierarchyTexts?: string[] | null;
   LeafNodeText?: string;
+  LeafNodeType?: string;
   State: string;
   RunTime: number;
   Failure?: { Message?: string };
@@ -25,8 +26,8 @@ export function statesOf(
     for (const spec of suite.SpecReports ?? []) {
       const name = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText ?? ''].join(' ');
       if (conformanceOnly && !name.includes('[Conformance]')) continue;
-      // Without a name: what ginkgo itself does before and after.
-      if (spec.State === 'skipped' || spec.State === 'pending' || name.trim() === '') continue;
+      if (spec.State === 'skipped' || spec.State === 'pending' || spec.LeafNodeType !== 'It')
+        continue;
       const why = (spec.Failure?.Message ?? '').trim().split('\n')[0] ?? '';
       states.set(name, {
         name,

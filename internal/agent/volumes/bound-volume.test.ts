@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import type { PersistentVolume, Pod, Volume } from '../../api/generated/types/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Volume,
+} from '../../api/generated/types/core-v1.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
@@ -14,9 +19,10 @@ let client: FakeClient;
 let files: FakeFiles;
 let mounts: FakeMounts;
 let volumes: Volumes;
+let clock: FakeClock;
 
 beforeEach(async () => {
-  const clock = new FakeClock();
+  clock = new FakeClock();
   client = new FakeClient(clock);
   files = new FakeFiles(() => clock.now());
   mounts = new FakeMounts();
@@ -73,6 +79,33 @@ describe('a device of the node', () => {
     ]);
     await volumes.unmount('u');
     expect(mounts.table).toEqual([]);
+  });
+
+  it('grows when its administrator made it larger, while it is used', async () => {
+    const capacity = (storage: string): object => ({ capacity: { storage } });
+    const mounted = await mount({ local: { path: '/dev/loop7' }, ...capacity('1Gi') });
+    const claim = { namespace: 'ns', name: 'data' };
+    const claims = refs.persistentVolumeClaims;
+    const shown = (): string | undefined =>
+      client.all<PersistentVolumeClaim>(claims)[0]?.status?.capacity?.['storage'];
+    const status = { ...capacity('1Gi'), phase: 'Bound' };
+    await client.patch(
+      claims,
+      { ...claim, subresource: 'status' },
+      { type: 'merge', body: { status } },
+    );
+    await clock.advance(60_000);
+    expect(mounts.grown).toEqual([]);
+    await client.patch(
+      refs.persistentVolumes,
+      { name: 'pv' },
+      { type: 'merge', body: { spec: capacity('2Gi') } },
+    );
+    await clock.advance(60_000);
+    expect(mounts.grown).toEqual([mounted.path]);
+    expect(shown()).toBe('2Gi');
+    await clock.advance(60_000);
+    expect(mounts.grown).toHaveLength(1);
   });
 
   it('keeps what is on it', async () => {

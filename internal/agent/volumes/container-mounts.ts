@@ -21,6 +21,8 @@ export interface MountedVolume {
   device?: boolean;
   /** Who else than the file system knows its room; undefined = nobody. */
   room?(): Promise<FilesystemRoom | undefined>;
+  /** Its file system may be made as large as what it lies on. */
+  grow?(): Promise<void>;
 }
 
 export interface ContainerMountsInput {

@@ -5,6 +5,7 @@ import { refs } from '../../../client/refs.ts';
 import type { MountedVolume } from '../container-mounts.ts';
 import { giveToPodsGroup } from '../ownership.ts';
 import type { CsiVolumes } from '../../csi/csi-volumes.ts';
+import { claimGrown, growthOf } from '../../csi/growth.ts';
 import { volumeDir, type PodVolume, type VolumeDoors } from '../plugin.ts';
 import { csiDriverMissing } from './csi.ts';
 import { checkHostPath } from './host-path.ts';
@@ -68,7 +69,7 @@ export async function setUpClaim(
   const { name } = of.volume;
   const volume = await volumeOf(client, claim);
   const uid = pod.metadata.uid ?? '';
-  const place = volume.spec.csi
+  const place: Place | undefined = volume.spec.csi
     ? await csi?.setUpPersistent({ volume, claim, readOnly }, { of, adopted })
     : await placeOf(volume, { doors, podsDir, uid, readOnly });
   if (!place) throw csiDriverMissing(volume.spec.csi?.driver ?? '');
@@ -76,15 +77,42 @@ export async function setUpClaim(
   const { accessModes = [] } = volume.spec;
   if (accessModes.length === 1 && accessModes[0] === 'ReadWriteOncePod')
     soleUse.take(volume.metadata.name ?? '', uid, adopted);
-  const { path, manage, device, room } = place;
+  const { path, manage, device, room, grow } = place;
+  if (grow && !readOnly) await growBound(client, { volume, claim, of }, grow);
   if (manage) await giveToPodsGroup(path, pod, { ...doors, readOnly });
-  return { name, path, readOnly, ...(device && { device }), ...(room && { room }) };
+  return {
+    name,
+    path,
+    readOnly,
+    ...(device && { device }),
+    ...(room && { room }),
+    ...(grow && { grow }),
+  };
 }
 
 /** What a driver is told again while the pod runs. */
-export async function refreshClaim({ client, csi }: BoundVolumes, used: UsedClaim): Promise<void> {
+export async function refreshClaim(
+  { client, csi }: BoundVolumes,
+  used: UsedClaim,
+  { grow }: MountedVolume,
+): Promise<void> {
   const volume = await volumeOf(client, used.claim);
   if (volume.spec.csi) await csi?.refreshPersistent({ ...used, volume }, used.of);
+  if (grow && !used.readOnly) await growBound(client, { ...used, volume }, grow);
+}
+
+/** The volume was given more room than its claim knows of: the file system first, then the claim. */
+async function growBound(
+  client: Client,
+  { volume, claim, of }: { volume: PersistentVolume; claim: PersistentVolumeClaim; of: PodVolume },
+  grow: () => Promise<void>,
+): Promise<void> {
+  // An administrator's device may grow at any time, and nobody says so.
+  of.stale();
+  const size = growthOf(volume, claim);
+  if (size === undefined) return;
+  await grow();
+  await claimGrown(client, claim, size);
 }
 
 interface Place {
@@ -93,6 +121,7 @@ interface Place {
   manage: boolean;
   device?: boolean;
   room?: MountedVolume['room'];
+  grow?: () => Promise<void>;
 }
 
 async function placeOf(

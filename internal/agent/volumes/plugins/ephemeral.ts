@@ -30,7 +30,7 @@ export function ephemeral(bound: BoundVolumes): VolumePlugin {
     supports: (volume) => Boolean(volume.ephemeral),
     setUp: async (of, { adopted }) => await setUpClaim(bound, await usedClaim(of), adopted),
     refresh: async (of, mounted) => {
-      if (mounted.room) await refreshClaim(bound, await usedClaim(of));
+      if (mounted.room || mounted.grow) await refreshClaim(bound, await usedClaim(of), mounted);
     },
     tearDown: (uid) => Promise.resolve(bound.soleUse.release(uid)),
   };

@@ -22,7 +22,7 @@ export interface LocalOptions {
 export async function setUpLocal(
   { path, fsType }: LocalVolumeSource,
   { doors, dir, block, options }: LocalOptions,
-): Promise<{ path: string; manage: boolean; device?: boolean }> {
+): Promise<{ path: string; manage: boolean; device?: boolean; grow?: () => Promise<void> }> {
   const { disk, mounts, tree } = doors;
   const stat = await tree.statTarget(op, path);
   if (!stat) throw new Error(`path ${JSON.stringify(path)} does not exist`);
@@ -47,5 +47,13 @@ export async function setUpLocal(
     await disk.makeDir(op, dir);
     await mounts.attach(op, { kind, from: device }, dir, options);
   }
-  return { path: dir, manage: true };
+  return { path: dir, manage: true, grow: () => growLocal({ doors, path, dir }) };
+}
+
+/** An administrator has made the device larger. */
+async function growLocal(of: { doors: VolumeDoors; path: string; dir: string }): Promise<void> {
+  const { mounts, tree } = of.doors;
+  const from = await tree.realPath(op, of.path);
+  const kind = await mounts.prepare(op, from, defaultKind);
+  await mounts.grow(op, { kind, from }, of.dir);
 }

@@ -19,7 +19,7 @@ export function persistentVolumeClaim(bound: BoundVolumes): VolumePlugin {
     supports: (volume) => Boolean(volume.persistentVolumeClaim),
     setUp: async (of, { adopted }) => await setUpClaim(bound, await usedClaim(of), adopted),
     refresh: async (of, mounted) => {
-      if (mounted.room) await refreshClaim(bound, await usedClaim(of));
+      if (mounted.room || mounted.grow) await refreshClaim(bound, await usedClaim(of), mounted);
     },
     tearDown: (uid) => Promise.resolve(bound.soleUse.release(uid)),
   };
