@@ -52,7 +52,7 @@ export class AgentMetrics {
     );
     this.#probed = this.probes.counter(
       'prober_probe_total',
-      '[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.',
+      '[BETA] Cumulative number of probes of a container by type and result.',
     );
   }
 

@@ -53,7 +53,7 @@ describe('what the kernel counts of a container', () => {
   it('is read from control groups of version 2', async () => {
     const doors = machine(2, {
       '/cg/p/c/cpu.stat':
-        'usage_usec 9\nuser_usec 5\nsystem_usec 4\nnr_periods 3\nnr_throttled 1\nthrottled_usec 2\n',
+        'user_usec 5\nsystem_usec 4\nnr_periods 3\nnr_throttled 1\nthrottled_usec 2\n',
       '/cg/p/c/cpu.max': 'max 100000\n',
       '/cg/p/c/memory.max': '1048576\n',
       '/cg/p/c/memory.stat': 'anon 5\nfile 4096\n',

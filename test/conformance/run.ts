@@ -21,8 +21,8 @@ const { values } = parseArgs({
 });
 if (!values.instruments || !values.kubeconfig) {
   process.stderr.write(
-    'usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE] [--beyond RE] [--driver FILE] ' +
-      '[--skip RE] [--procs N] ' +
+    'usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE | --beyond RE] ' +
+      '[--driver FILE] [--skip RE] [--procs N] ' +
       '[--out DIR] [--table FILE] [--nodes N] [--without-nodes]\n',
   );
   process.exit(1);
