@@ -2,16 +2,22 @@ import type { ObjectReference } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject, ResourceRef } from '../../api/object.ts';
 import { eventRecorder } from '../../client/events.ts';
 import { WatchingMirror } from '../../client/mirror.ts';
-import { WorkQueue } from '../../client/work-queue.ts';
+import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { queueObserver } from '../queue-metrics.ts';
 import { isApiError } from '../owners.ts';
-import { collect, releaseDependents, UnknownKind, type CollectOptions } from './collect.ts';
+import { startPlanned } from '../kit/planned.ts';
 import { OwnerGraph, type GraphNode } from './graph.ts';
+import {
+  concludeRelease,
+  planCollect,
+  planRelease,
+  type CollectView,
+  type ReleaseView,
+} from './plan.ts';
+import { collectView, releaseView, UnknownKind, type Sources } from './view.ts';
 
 const name = 'generic-garbage-collector';
 const concurrency = 20;
-const longestRetryMs = 60_000;
 /** Events own nothing, are owned by nothing, and are many. */
 const ignored = new Set(['/events', 'events.k8s.io/events']);
 
@@ -22,22 +28,10 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
   const monitors = new Map<string, { ref: ResourceRef; mirror: WatchingMirror<KubeObject> }>();
   /** Nodes whose owners are of a kind that is not served; looked at again when kinds change. */
   const unmapped = new Set<string>();
-  let started = false;
+  let deletions: WorkQueue | undefined;
+  let orphans: WorkQueue | undefined;
+  const check = (node: GraphNode): void => deletions?.add(node.uid);
 
-  const deletions = queue(ctx, name, async (uid) => {
-    const node = graph.nodes.get(uid);
-    if (!node) return;
-    try {
-      await collect(options, node);
-    } catch (error) {
-      if (!(error instanceof UnknownKind)) throw error;
-      unmapped.add(uid);
-    }
-  });
-  const orphans = queue(ctx, 'orphaning', async (uid) => {
-    const node = graph.nodes.get(uid);
-    if (node) await releaseDependents(options, node);
-  });
   const events = eventRecorder({
     client,
     clock: ctx.clock,
@@ -45,15 +39,15 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
     component: 'garbage-collector-controller',
   });
   const graph = new OwnerGraph({
-    check: (node) => deletions.add(node.uid),
-    orphan: (node) => orphans.add(node.uid),
+    check,
+    orphan: (node) => orphans?.add(node.uid),
     misplaced: (node, ownerUid) => {
       const message = misplacedOwner(node, ownerUid);
       if (message && node.ref)
         events.warning(aboutNode(node, node.ref), 'OwnerRefInvalidNamespace', message);
     },
   });
-  const options: CollectOptions = {
+  const sources: Sources = {
     client,
     graph,
     refOf: (group, kind) => {
@@ -61,7 +55,6 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
         if (ref.group === group && ref.kind === kind) return ref;
       return ctx.resources().find((r) => r.group === group && r.kind === kind);
     },
-    check: (node) => deletions.add(node.uid),
   };
 
   const syncMonitors = (): void => {
@@ -87,53 +80,85 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
         type === 'DELETED' ? graph.remove(object.metadata.uid!) : graph.put(ref, object, old),
       );
     }
-    for (const uid of unmapped) deletions.add(uid);
+    for (const uid of unmapped) deletions?.add(uid);
     unmapped.clear();
   };
 
+  const monitored = Promise.withResolvers<unknown>();
+  const ready = monitored.promise;
+  /** The monitors come and go, and passes read the server: no mirror is guarded. */
+  const common = { name, client, mirrors: [], concurrency, worthRetry: isServed };
+  const collecting = startPlanned<CollectView>(
+    ctx,
+    {
+      ...common,
+      ready,
+      view: (uid) => {
+        const node = graph.nodes.get(uid);
+        return (
+          node &&
+          readable(
+            () => collectView(sources, node),
+            () => unmapped.add(uid),
+          )
+        );
+      },
+      plan: planCollect,
+      remember: (_uid, { blocking }) => {
+        for (const d of blocking) if (!d.deletingDependents) check(d);
+      },
+    },
+    (queue) => (deletions = queue),
+  );
+  const orphaning = startPlanned<ReleaseView>(
+    ctx,
+    {
+      ...common,
+      title: 'orphaning',
+      ready,
+      view: (uid) => {
+        const node = graph.nodes.get(uid);
+        return node && readable(() => releaseView(sources, node));
+      },
+      plan: planRelease,
+      conclude: concludeRelease,
+    },
+    (queue) => (orphans = queue),
+  );
   syncMonitors();
+  monitored.resolve(Promise.all([...monitors.values()].map((m) => m.mirror.synced)));
   const unsubscribe = ctx.onResourcesChange(syncMonitors);
-  const ready = Promise.all([...monitors.values()].map((m) => m.mirror.synced)).then(() => {
-    started = true;
-    deletions.start();
-    orphans.start();
-  });
   return {
     name,
     stop: () => {
       unsubscribe();
-      deletions.stop();
-      orphans.stop();
+      collecting.stop();
+      orphaning.stop();
       for (const { mirror } of monitors.values()) mirror.stop();
     },
     idle: async () => {
-      await ready;
-      if (started) await Promise.all([deletions.idle(), orphans.idle()]);
+      await Promise.all([collecting.idle(), orphaning.idle()]);
     },
   };
 }
 
-function queue(
-  ctx: ControllerContext,
-  queueName: string,
-  work: (uid: string) => Promise<void>,
-): WorkQueue {
-  const reconcile = (uid: string): Promise<void> =>
-    work(uid).catch((error: unknown) => {
-      // Kinds of broken servers behind the aggregator must not fill the log; the back-off retries
-      // them.
-      if (isApiError(error, 'MethodNotAllowed')) return;
-      throw error;
-    });
-  return new WorkQueue({
-    name: queueName,
-    clock: ctx.clock,
-    log: ctx.log.named(queueName),
-    reconcile,
-    concurrency,
-    longestRetryMs,
-    observer: ctx.metrics && queueObserver(ctx.metrics, queueName),
-  });
+/**
+ * Broken servers behind the aggregator list kinds that they do not let be read or written: those
+ * wait for their next change, and do not fill the log.
+ */
+const isServed = (error: unknown): boolean => !isApiError(error, 'MethodNotAllowed');
+
+async function readable<V>(
+  read: () => Promise<V | undefined>,
+  unknown: () => void = () => undefined,
+): Promise<V | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof UnknownKind) unknown();
+    else if (isServed(error)) throw error;
+    return undefined;
+  }
 }
 
 /**

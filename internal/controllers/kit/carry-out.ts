@@ -3,8 +3,10 @@ import type { ResourceRef } from '../../api/object.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import { isApiError, isNamespaceTerminating } from '../owners.ts';
+import type { NodeCall } from '../context.ts';
+import { askNode } from './ask-node.ts';
 import type { OwnWrites } from './own-writes.ts';
-import type { Batch, Plan, Say, Step, Write, Written } from './write.ts';
+import type { Batch, NodeRequest, Plan, Say, Step, Write, Written } from './write.ts';
 
 /** What became of a plan. */
 export class Outcome {
@@ -14,6 +16,9 @@ export class Outcome {
   failedWrite: Write | undefined;
   /** The namespace is going away: the rest of the plan was left out, and that is no failure. */
   stopped = false;
+  /** Every refusal that was not forgiven: a batch may meet several. */
+  readonly failures: { write: Write; error: unknown }[] = [];
+  readonly #answersOfNodes = new Map<NodeRequest, Buffer>();
   readonly #results = new Map<Write, Written>();
 
   /** What the server answered; undefined when the write was not done. */
@@ -59,6 +64,16 @@ export class Outcome {
   fail(write: Write, error: unknown): void {
     this.failedWrite ??= write;
     this.failure ??= error;
+    this.failures.push({ write, error });
+  }
+
+  /** What the node answered; undefined when it was not asked, or refused. */
+  answerTo(request: NodeRequest): Buffer | undefined {
+    return this.#answersOfNodes.get(request);
+  }
+
+  answered(request: NodeRequest, answer: Buffer): void {
+    this.#answersOfNodes.set(request, answer);
   }
 }
 
@@ -66,6 +81,8 @@ export interface Hands {
   client: Client;
   events: EventRecorder;
   guard: OwnWrites;
+  /** Asks nodes; only a controller whose plans have requests needs it. */
+  nodes?: NodeCall;
 }
 
 /** Takes the steps of a plan in their order. Never throws for a refusal: the outcome tells. */
@@ -84,7 +101,16 @@ export async function carryOut(hands: Hands, key: string, plan: Plan): Promise<O
 async function take(hands: Hands, key: string, step: Step, outcome: Outcome): Promise<void> {
   if ('pace' in step) return takeBatch(hands, key, step, outcome);
   if (step.verb === 'event') return tell(hands.events, step);
+  if (step.verb === 'ask node') return ask(hands.nodes!, step, outcome);
   await attempt(hands, key, step, outcome).catch(() => undefined);
+}
+
+async function ask(nodes: NodeCall, request: NodeRequest, outcome: Outcome): Promise<void> {
+  try {
+    outcome.answered(request, await askNode(nodes, request));
+  } catch (error) {
+    outcome.failure ??= error;
+  }
 }
 
 async function takeBatch(hands: Hands, key: string, batch: Batch, outcome: Outcome): Promise<void> {
@@ -120,7 +146,7 @@ async function attempt(hands: Hands, key: string, write: Write, outcome: Outcome
   try {
     const result = await perform(hands.client, write);
     if (write.verb === 'delete') hands.guard.deleted(key, write.ref, write.object);
-    else hands.guard.wrote(key, write.ref, result);
+    else if (write.verb !== 'deleteCollection') hands.guard.wrote(key, write.ref, result);
     outcome.add(write, result);
     if (write.done) tell(hands.events, write.done(result));
   } catch (error) {
@@ -154,6 +180,9 @@ async function perform(client: Client, write: Write): Promise<Written> {
     }
     case 'delete':
       return client.delete(write.ref, { namespace, name }, write.options);
+    case 'deleteCollection':
+      await client.deleteCollection(write.ref, { namespace, ...write.options });
+      return write.object;
   }
 }
 

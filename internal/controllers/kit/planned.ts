@@ -3,7 +3,7 @@ import { SkiffError } from '../../base/errors.ts';
 import type { Client, Mirror } from '../../client/client.ts';
 import { eventRecorder } from '../../client/events.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
-import type { Controller, ControllerContext } from '../context.ts';
+import type { Controller, ControllerContext, NodeCall } from '../context.ts';
 import { orphansIn } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';
 import { claimedAfter, confirmOwner, planClaim, type ClaimView } from './adoption.ts';
@@ -36,6 +36,10 @@ export interface Planned<V> {
   client?: Client;
   /** All are waited for before the first pass, and own writes to them are before the next. */
   mirrors: { ref: ResourceRef; mirror: Mirror<object> }[];
+  /** What else the first pass waits for. */
+  ready?: Promise<unknown>;
+  /** Asks nodes: for plans with requests to them. */
+  nodes?: NodeCall;
   concurrency?: number;
   /** All that the decision needs; undefined when there is nothing to decide. */
   view(key: string, read: Reading): V | undefined | Promise<V | undefined>;
@@ -43,8 +47,10 @@ export interface Planned<V> {
   plan(view: V): Plan;
   /** Pure: what is to be written when the plan was carried out, such as the status. */
   conclude?(view: V, outcome: Outcome, plan: Plan): Plan;
-  /** All was carried out: what the next pass has to know that no object says. */
+  /** The pass is over and is not tried again: what the next has to know that no object says. */
   remember?(key: string, view: V, outcome: Outcome): void;
+  /** Whether a failure is worth a back-off; others are left to the next change or wake-up. */
+  worthRetry?(failure: unknown): boolean;
   /** The object is gone: what was remembered of the key may go. */
   forget?(key: string): void;
   stop?: () => void;
@@ -59,7 +65,7 @@ export function startPlanned<V>(
   const client = planned.client ?? ctx.clientFor(name);
   const events = eventRecorder({ client, clock: ctx.clock, log: ctx.log, component });
   const guard = new OwnWrites(planned.mirrors);
-  const hands: Hands = { client, events, guard };
+  const hands: Hands = { client, events, guard, nodes: planned.nodes };
   const reconcile = async (key: string): Promise<void> => {
     // Its watch will bring the key again; the back-off is for a mirror that has to start over.
     if (!guard.seen(key)) return queue.addRateLimited(key);
@@ -70,7 +76,9 @@ export function startPlanned<V>(
   };
   const queue = makeQueue(ctx, { name: title, reconcile, concurrency: planned.concurrency });
   wire(queue);
-  const mirrors = planned.mirrors.map(({ mirror }) => mirror);
+  const { ready = Promise.resolve() } = planned;
+  const others = { synced: ready.then(() => undefined), stop: () => undefined };
+  const mirrors = [...planned.mirrors.map(({ mirror }) => mirror), others];
   return run(queue, { name: title, mirrors, stop: planned.stop });
 }
 
@@ -88,7 +96,7 @@ async function pass<V>(
   const againInMs = earliest(plan.againInMs, last?.againInMs);
   if (againInMs !== undefined) queue.addAfter(key, againInMs);
   const failure = outcome.failure ?? after?.failure;
-  if (failure !== undefined) throw failure as Error;
+  if (failure !== undefined && planned.worthRetry?.(failure) !== false) throw failure as Error;
   const open = plan.failure ?? last?.failure;
   if (open !== undefined) throw new SkiffError(open, { code: 'NOT_DONE', op: planned.name });
   planned.remember?.(key, view, outcome);

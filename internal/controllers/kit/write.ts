@@ -14,6 +14,8 @@ export type Write = { ref: ResourceRef } & Manner &
     | { verb: 'update'; object: Written; subresource?: string }
     | { verb: 'patch'; object: Written; patch: Patch; subresource?: string; options?: WriteOptions }
     | { verb: 'delete'; object: Written; options?: DeleteOptions }
+    /** All of the kind in one namespace: that of `object`, which says nothing else. */
+    | { verb: 'deleteCollection'; object: Written; options?: DeleteOptions }
   );
 
 export type Written = { metadata: ObjectMeta };
@@ -50,8 +52,16 @@ export interface Batch {
   goOn?: boolean;
 }
 
+/** A request to a node's own port. What it answered is in the outcome. */
+export interface NodeRequest {
+  verb: 'ask node';
+  node: string;
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  path: string;
+}
+
 /** Steps are taken in their order; the first that fails ends the pass. */
-export type Step = Write | Say | Batch;
+export type Step = Write | Say | Batch | NodeRequest;
 
 export interface Plan {
   steps: Step[];
@@ -67,10 +77,10 @@ export function say(about: About, type: Say['type'], reason: string, message: st
   return { verb: 'event', about, type, reason, message };
 }
 
-/** All writes of a plan, in order, without its events. */
+/** All writes of a plan, in order, without its events and requests. */
 export function writesOf(plan: Plan): Write[] {
   return plan.steps.flatMap((step) =>
-    'pace' in step ? step.writes : step.verb === 'event' ? [] : [step],
+    'pace' in step ? step.writes : step.verb === 'event' || step.verb === 'ask node' ? [] : [step],
   );
 }
 

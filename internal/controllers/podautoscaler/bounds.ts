@@ -10,9 +10,9 @@ interface Moment {
 
 /** What one autoscaler has found and done; a restart forgets it, as upstream's does. */
 export interface History {
-  recommendations: Moment[];
-  ups: Moment[];
-  downs: Moment[];
+  readonly recommendations: readonly Moment[];
+  readonly ups: readonly Moment[];
+  readonly downs: readonly Moment[];
 }
 
 export interface Verdict {
@@ -76,14 +76,14 @@ const why = {
 };
 
 /**
- * What becomes of a wish: calmed by what was wished before, then kept in its bounds. Notes it in
- * the history.
+ * What becomes of a wish: calmed by what was wished before, then kept in its bounds. The history
+ * that comes back has the wish in it.
  */
 export function bounded(
   wish: Wish,
   behavior: HorizontalPodAutoscalerBehavior | undefined,
   history: History,
-): Verdict {
+): Verdict & { history: History } {
   const up = behavior?.scaleUp;
   const down = behavior?.scaleDown;
   const calm = behavior
@@ -92,16 +92,12 @@ export function bounded(
         down: down?.stabilizationWindowSeconds ?? defaultDownWindowSeconds,
       })
     : highest(wish, history);
-  note(
-    history,
-    wish,
-    behavior
-      ? Math.max(
-          up?.stabilizationWindowSeconds ?? 0,
-          down?.stabilizationWindowSeconds ?? defaultDownWindowSeconds,
-        )
-      : defaultDownWindowSeconds,
-  );
+  const longestWindow = behavior
+    ? Math.max(
+        up?.stabilizationWindowSeconds ?? 0,
+        down?.stabilizationWindowSeconds ?? defaultDownWindowSeconds,
+      )
+    : defaultDownWindowSeconds;
   const able =
     calm === wish.wanted
       ? ready
@@ -112,7 +108,7 @@ export function bounded(
     ? withRules({ ...wish, wanted: calm }, behavior, history)
     : plain({ ...wish, wanted: calm });
   const limited = { status: replicas === calm ? ('False' as const) : ('True' as const), ...reason };
-  return { replicas, able, limited };
+  return { replicas, able, limited, history: noteWish(history, wish, longestWindow) };
 }
 
 /** Never down to less than the highest of the last minutes. */
@@ -135,9 +131,9 @@ function calmed(
 }
 
 /** Remembers the wish, and forgets what is older than any window. */
-function note(history: History, { wanted, nowMs }: Wish, windowSeconds: number): void {
+function noteWish(history: History, { wanted, nowMs }: Wish, windowSeconds: number): History {
   const kept = history.recommendations.filter(({ atMs }) => atMs >= nowMs - windowSeconds * 1000);
-  history.recommendations = [...kept, { atMs: nowMs, replicas: wanted }];
+  return { ...history, recommendations: [...kept, { atMs: nowMs, replicas: wanted }] };
 }
 
 type Limit = { replicas: number; reason: string; message: string };
@@ -206,7 +202,7 @@ function downLimit(
 
 /** How many there were when a period began. */
 function atStart(current: number, { ups, downs }: History, sinceMs: number): number {
-  const changed = (moments: Moment[]): number =>
+  const changed = (moments: readonly Moment[]): number =>
     moments.filter(({ atMs }) => atMs > sinceMs).reduce((sum, { replicas }) => sum + replicas, 0);
   return current - changed(ups) + changed(downs);
 }
@@ -218,11 +214,13 @@ const longestPeriodMs = 1_800_000;
 export function noteChange(
   history: History,
   { from, to, nowMs }: { from: number; to: number; nowMs: number },
-): void {
-  const recent = (moments: Moment[]): Moment[] =>
+): History {
+  const recent = (moments: readonly Moment[]): Moment[] =>
     moments.filter(({ atMs }) => atMs > nowMs - longestPeriodMs);
-  history.ups = recent(history.ups);
-  history.downs = recent(history.downs);
-  if (to > from) history.ups.push({ atMs: nowMs, replicas: to - from });
-  else history.downs.push({ atMs: nowMs, replicas: from - to });
+  const change = { atMs: nowMs, replicas: Math.abs(to - from) };
+  return {
+    ...history,
+    ups: [...recent(history.ups), ...(to > from ? [change] : [])],
+    downs: [...recent(history.downs), ...(to > from ? [] : [change])],
+  };
 }

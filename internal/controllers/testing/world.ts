@@ -41,6 +41,7 @@ export class World {
     if (write.verb === 'create') return this.add(write.object as Written);
     const { uid } = write.object.metadata;
     const present = this.objects.get(uid!);
+    if (write.verb === 'deleteCollection') return write.object;
     if (write.verb === 'delete') {
       this.objects.delete(uid!);
       return write.object;
