@@ -33,7 +33,7 @@ const behaviors = [
   { scaleDown: { selectPolicy: 'Disabled' } },
 ];
 
-function drawn(more: Partial<AutoscalerView> = {}): AutoscalerView & { target: Target } {
+function drawn(): AutoscalerView & { target: Target } {
   const least = 1 + random.int(5);
   const most = least + random.int(10);
   const current = random.int(20);
@@ -56,7 +56,6 @@ function drawn(more: Partial<AutoscalerView> = {}): AutoscalerView & { target: T
     },
     proposals,
     nowMs,
-    ...more,
   };
 }
 
@@ -115,7 +114,7 @@ describe('the number that is set', () => {
   });
 });
 
-test('a pass again, with what was set, sets nothing more and says the same', () => {
+test('a pass again, with metrics that ask for what was set, does not turn back', () => {
   for (let i = 0; i < 1000; i++) {
     const view = drawn();
     const desired = askedFor(planAutoscaler(view));
@@ -131,7 +130,8 @@ test('a pass again, with what was set, sets nothing more and says the same', () 
       history: historyAfter(view, outcome),
       proposals: [proposed(desired)],
     };
-    expect(askedFor(planAutoscaler(next))).toBeUndefined();
+    const then = askedFor(planAutoscaler(next)) ?? desired;
+    expect(Math.sign(then - desired) * Math.sign(currentOf(view) - desired)).not.toBe(1);
   }
 });
 
