@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, existsSync } from 'node:fs';
-import { dirname, join, posix, relative } from 'node:path';
+import { join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { reachable, root, sources, top } from './source-tree.ts';
 import { linesOfTexts } from './texts-of-lines.ts';
 
 /**
@@ -43,6 +44,11 @@ const doors: Record<string, string> = {
   'fs/promises': 'take `disk: Disk` (internal/io/disk.ts)',
   child_process: 'take `spawn: Spawn` (internal/io/spawn.ts)',
   net: 'use internal/io/sockets.ts',
+  tls: 'take `dial: Dial` (internal/io/dial.ts)',
+  dns: 'take `dial: Dial` (internal/io/dial.ts)',
+  http: 'take `dial: Dial` (internal/io/dial.ts), or serve by internal/io/https-server.ts',
+  https: 'take `dial: Dial` (internal/io/dial.ts), or serve by internal/io/https-server.ts',
+  http2: 'use the servers and clients of internal/io',
   dgram: 'use internal/io/sockets.ts',
   timers: 'take `clock: Clock` (internal/io/clock.ts)',
   'timers/promises': 'take `clock: Clock` (internal/io/clock.ts)',
@@ -50,8 +56,31 @@ const doors: Record<string, string> = {
   os: 'use internal/io/host.ts',
 };
 
-/** Pure functions of door modules, which touch nothing, and the one file that may use them. */
-const harmless = { names: new Set(['isIP', 'isIPv6']), home: 'internal/base/addresses.ts' };
+/** Pure names of door modules, which touch nothing, and the one file that may use each. */
+const harmless: Record<string, string> = {
+  isIP: 'internal/base/addresses.ts',
+  isIPv6: 'internal/base/addresses.ts',
+  STATUS_CODES: 'internal/apiserver/proxy/upgrade.ts',
+};
+
+/**
+ * Who takes the real door by its name; everybody else is handed one. The ciphers of the store: a
+ * nonce from a fake would give secrets away.
+ */
+const realDoorsIn = new Set([
+  'internal/supervisor/doors.ts',
+  'internal/supervisor/find-tool.ts',
+  'internal/agent/machine.ts',
+  'internal/store/cipher.ts',
+  'internal/store/encrypted-store.ts',
+]);
+
+/** Fakes that are not in the file `x.fake.ts` beside the door `x.ts`. */
+const fakesElsewhere: Record<string, string> = {
+  'clock.ts': 'clock-fake.ts',
+  'random.ts': 'random.ts',
+  'tree.ts': 'disk.fake.ts',
+};
 
 const globals: { pattern: RegExp; say: string }[] = [
   { pattern: /\bDate\.now\(/, say: 'Date.now: take `clock: Clock` and call clock.now()' },
@@ -84,7 +113,6 @@ const globals: { pattern: RegExp; say: string }[] = [
 
 const forbiddenNames = /(^|[-/])(utils?|helpers?|manager|common)(\.ts|[-/]|$)/;
 
-const root = join(import.meta.dirname, '..');
 const maxLines = 500;
 const maxColumns = 100;
 /** A pattern, or the import of one name, that has a line of its own: neither can be broken. */
@@ -94,18 +122,6 @@ const maxReadmeLines = 40;
 /** A type that does not fit is told so where it is declared; fixtures are made by partOf(). */
 const maxCastsThroughUnknown = 20;
 
-interface Source {
-  /** Path below the root, with slashes. */
-  path: string;
-  text: string;
-  /** The text without comments, line for line. */
-  code: string;
-  imports: { from: string; typeOnly: boolean; names: string[]; all: string[] }[];
-}
-
-const sources = ['cmd', 'internal', 'test', 'build', 'images']
-  .flatMap((dir) => walk(join(root, dir)))
-  .map(read);
 const inner = sources.filter((s) => s.path.startsWith('internal/'));
 const production = inner.filter(
   (s) =>
@@ -186,6 +202,18 @@ describe('doors to the machine', () => {
     (s) => !s.path.startsWith('internal/io/') && !s.path.startsWith('internal/store/sqlite/'),
   );
 
+  const io = join(root, 'internal/io');
+  const doorFiles = readdirSync(io).filter((file) =>
+    /^export (?:const real[A-Z]|function makeMounts)/m.test(readFileSync(join(io, file), 'utf8')),
+  );
+  const doorNames = new Set(
+    doorFiles.flatMap((file) =>
+      [...readFileSync(join(io, file), 'utf8').matchAll(/^export const (real\w+)/gm)].map(
+        ([, name]) => name!,
+      ),
+    ),
+  );
+
   test('no module of the machine is imported outside io', () => {
     const faults: string[] = [];
     for (const source of outside) {
@@ -194,12 +222,33 @@ describe('doors to the machine', () => {
         if (
           say === undefined ||
           typeOnly ||
-          (source.path === harmless.home && names.every((n) => harmless.names.has(n)))
+          (names.length > 0 && names.every((n) => harmless[n] === source.path))
         )
           continue;
         faults.push(`${source.path} imports ${from}: ${say}`);
       }
     }
+    expect(faults).toEqual([]);
+  });
+
+  test('a door is handed on: few take the real one, others at most as a default', () => {
+    const faults: string[] = [];
+    for (const { path, code } of outside) {
+      if (realDoorsIn.has(path) || path.startsWith('internal/cli/') || path.endsWith('.fake.ts'))
+        continue;
+      for (const [line, door] of code.matchAll(
+        /^.*\b(real(?!Path\b|Doors\b|Machine\b)[A-Z]\w+).*$/gm,
+      ))
+        if (doorNames.has(door!) && !/^import |(?: =|\?\?) real\w+[,;]?(?: *[)}].*)?$/.test(line))
+          faults.push(`${path}: ${line.trim()}`);
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('each door has a fake', () => {
+    const faults = doorFiles.filter(
+      (file) => !existsSync(join(io, fakesElsewhere[file] ?? file.replace('.ts', '.fake.ts'))),
+    );
     expect(faults).toEqual([]);
   });
 
@@ -378,75 +427,3 @@ describe('files', () => {
     expect(entrance?.text.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
   });
 });
-
-function walk(dir: string): string[] {
-  if (!existsSync(dir)) return [];
-  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : walk(path);
-    return path.endsWith('.ts') && !path.endsWith('.d.ts') ? [path] : [];
-  });
-}
-
-function read(path: string): Source {
-  const text = readFileSync(path, 'utf8');
-  const code = withoutComments(text);
-  const imports: Source['imports'] = [];
-  // Static imports and re-exports; dynamic ones count too, except where a folder is loaded lazily
-  // on purpose.
-  for (const m of code.matchAll(
-    /^\s*(?:import|export)\s+(type\s+)?([^'";]*?)\s*from\s*'([^']+)'/gm,
-  )) {
-    const names = /\{([^}]*)\}/.exec(m[2] ?? '')?.[1] ?? '';
-    const list = names
-      .split(',')
-      .map((n) => n.trim())
-      .filter(Boolean);
-    imports.push({
-      from: m[3] ?? '',
-      typeOnly: m[1] !== undefined || (list.length > 0 && list.every((n) => n.startsWith('type '))),
-      names: list.filter((n) => !n.startsWith('type ')).map((n) => n.split(' as ')[0] ?? n),
-      all: names === '' ? ['*'] : list.map((n) => n.replace(/^type /, '').split(' as ')[0] ?? n),
-    });
-  }
-  for (const m of code.matchAll(/^\s*import\s*'([^']+)'/gm))
-    imports.push({ from: m[1] ?? '', typeOnly: false, names: [], all: [] });
-  for (const m of code.matchAll(/(?<!typeof )\bimport\('([^']+)'\)/g)) {
-    // `import('x').T` in a type position is a type.
-    const named = /^\.(\w+)/.exec(code.slice(m.index + m[0].length));
-    const before = code.slice(Math.max(0, m.index - 6), m.index);
-    imports.push({
-      from: m[1] ?? '',
-      typeOnly: named !== null && !before.endsWith('await '),
-      names: [],
-      all: [before.endsWith('await ') ? '*' : (named?.[1] ?? '*')],
-    });
-  }
-  return { path: relative(root, path).replaceAll('\\', '/'), text, code, imports };
-}
-
-/** Blanks out comments, keeping lines; good enough for code written by the rules of this house. */
-function withoutComments(text: string): string {
-  return text
-    .replace(/\/\*[\s\S]*?\*\//g, (c) => c.replace(/[^\n]/g, ' '))
-    .replace(/(^|\s)\/\/.*$/gm, '$1');
-}
-
-function top(path: string): string {
-  return path.split('/')[1] ?? '';
-}
-
-/** Files loaded when `start` is, following imports that are not types. */
-function reachable(start: string): Set<string> {
-  const byPath = new Map(sources.map((s) => [s.path, s]));
-  const seen = new Set<string>();
-  const queue = [start];
-  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-    if (seen.has(path)) continue;
-    seen.add(path);
-    for (const { from, typeOnly } of byPath.get(path)?.imports ?? []) {
-      if (!typeOnly && from.startsWith('.')) queue.push(posix.join(dirname(path), from));
-    }
-  }
-  return seen;
-}

@@ -5,7 +5,7 @@ import type { Disk } from '../io/disk.ts';
 import { openReader } from '../io/file-reader.ts';
 import type { GrpcServer, GrpcServerOptions } from '../io/grpc-server.ts';
 import type { Log } from '../io/log.ts';
-import { realRandom } from '../io/random.ts';
+import { realRandom, type Random } from '../io/random.ts';
 import type { LogStore } from '../store/log-store.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { SnapshotFiles } from './maintenance.ts';
@@ -162,21 +162,27 @@ async function readTls({
 async function identityIn(
   disk: Disk,
   dir: string,
+  random: Random = realRandom,
 ): Promise<{ clusterId: string; memberId: string }> {
   const path = join(dir, 'identity.json');
   const known = await disk.readIfThere('datastore.identity', path);
   if (known) return JSON.parse(known.toString()) as { clusterId: string; memberId: string };
-  const id = (): string => Buffer.from(realRandom.bytes(8)).readBigUInt64BE(0).toString();
+  const id = (): string => Buffer.from(random.bytes(8)).readBigUInt64BE(0).toString();
   const made = { clusterId: id(), memberId: id() };
   await disk.writeAtomic('datastore.identity', path, JSON.stringify(made), { mode: 0o600 });
   return made;
 }
 
 /** Snapshots of a store by way of a file in its folder. */
-export function snapshotFiles(store: LogStore, disk: Disk, dir: string): SnapshotFiles {
+export function snapshotFiles(
+  store: LogStore,
+  disk: Disk,
+  dir: string,
+  random: Random = realRandom,
+): SnapshotFiles {
   return {
     async read() {
-      const path = join(dir, `snapshot-${realRandom.uuid()}.tmp`);
+      const path = join(dir, `snapshot-${random.uuid()}.tmp`);
       await store.snapshot(path);
       const file = await openReader('datastore.snapshot', path);
       if (!file) throw new ConfigError('the snapshot is gone', { op: 'datastore' });

@@ -2,9 +2,9 @@ import { partOf } from '../base/testing/part-of.ts';
 import { beforeEach, expect, it } from 'vitest';
 import type { Disk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
-import type { Spawn } from '../io/spawn.ts';
 import { hostRoutes } from './overlay/host-routes.ts';
 import { followPodWays, type LinkedPod, type PodWays } from './pod-ways.ts';
+import { FakeSpawn } from '../io/spawn.fake.ts';
 
 const header =
   'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
@@ -28,19 +28,16 @@ beforeEach(() => {
   table = header + net + five + six;
   links = new Set(['veth5', 'veth6']);
   down = new Set();
-  ran = [];
   cut = [];
   pods = [
     { sandboxId: 's5', ips: ['10.42.0.5'] },
     { sandboxId: 's6', ips: ['10.42.0.6'] },
   ];
-  const spawn = {
-    run: (_op: string, command: string[]) => {
-      ran.push(command.join(' '));
-      const known = links.has(command[command.indexOf('dev') + 1] ?? '');
-      return Promise.resolve({ code: known ? 0 : 1, stdout: Buffer.alloc(0), stderr: '' });
-    },
-  } as Spawn;
+  const spawn = new FakeSpawn((command) => {
+    const known = links.has(command[command.indexOf('dev') + 1] ?? '');
+    return { code: known ? 0 : 1 };
+  });
+  ({ ran } = spawn);
   const disk = partOf<Disk>({
     read: () => Promise.resolve(Buffer.from(table)),
     readIfThere: (_op: string, path: string) => {

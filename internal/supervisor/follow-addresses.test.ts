@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Troubles } from '../client/troubles.ts';
 import { FakeClock } from '../io/clock-fake.ts';
 import { realDisk } from '../io/disk.ts';
-import { realHost, type HostAddress } from '../io/host.ts';
+import { fakeHost } from '../io/host.fake.ts';
+import { type HostAddress } from '../io/host.ts';
 import { silentLog } from '../io/log.ts';
 import type { NodeConfig } from './config.ts';
 import { realDoors } from './doors.ts';
@@ -42,7 +43,7 @@ function begin(facts: NodeFacts, config: Partial<NodeConfig> = {}) {
     clock,
     disk,
     log: silentLog,
-    host: { ...realHost, addresses: () => machine },
+    host: fakeHost({ addresses: () => machine }),
   };
   const kernel = {
     onChange: (fn: () => void) => ((changed = fn), () => undefined),

@@ -5,11 +5,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { realClock } from '../io/clock.ts';
 import { realDisk, type Disk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
-import type { Processes } from '../io/processes.ts';
-import type { Finished, Spawn } from '../io/spawn.ts';
+import { FakeProcesses } from '../io/processes.fake.ts';
 import { Ledger, ledgerPath, readLedger } from './ledger.ts';
 import { mountedOnItself, mountPoints } from './killall.ts';
 import { remains, uninstall } from './uninstall.ts';
+import { FakeSpawn, type Pretended } from '../io/spawn.fake.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -53,66 +53,35 @@ test('uninstall replays backwards, and verify finds what is left', async () => {
   await ledger.record('file', file);
   await ledger.record('nft-table', 'ip skiff');
   await ledger.record('address', 'lo 192.0.2.10/32');
-  const commands: string[] = [];
   let tableThere = true;
+  const nft = new FakeSpawn((command) => {
+    if (command.join(' ') === 'nft delete table ip skiff') tableThere = false;
+    return { code: command[1] === 'list' && !tableThere ? 1 : 0 };
+  });
   const machine = {
     disk: realDisk,
-    spawn: fakeSpawn(),
+    spawn: nft,
     processes: noProcesses,
     clock: realClock,
     log: silentLog,
   };
 
-  function fakeSpawn(): Spawn {
-    const finished = (code: number): Finished => ({
-      code,
-      signal: undefined,
-      stdout: Buffer.alloc(0),
-      stderr: '',
-    });
-    return {
-      run: (_op, command) => {
-        commands.push(command.join(' '));
-        if (command.join(' ') === 'nft delete table ip skiff') tableThere = false;
-        return Promise.resolve(finished(command[1] === 'list' && !tableThere ? 1 : 0));
-      },
-      start: () => {
-        throw new Error('nothing is started');
-      },
-    };
-  }
-
   expect(await remains(machine, places)).toEqual(
     expect.arrayContaining([`file ${file}`, 'nft-table ip skiff', `path ${places.dataDir}`]),
   );
-  commands.length = 0;
+  nft.ran.length = 0;
   expect(await uninstall(machine, places)).toEqual({ left: [], kept: [] });
-  const undone = commands.filter((c) => c.startsWith('ip ') || c.startsWith('nft delete'));
+  const undone = nft.ran.filter((c) => c.startsWith('ip ') || c.startsWith('nft delete'));
   expect(undone.slice(0, 2)).toEqual([
     'ip address delete 192.0.2.10/32 dev lo',
     'nft delete table ip skiff',
   ]);
 });
 
-const noProcesses: Processes = {
-  list: () => Promise.resolve([]),
-  kill: () => false,
-  alive: () => false,
-  isStopped: () => Promise.resolve(false),
-  mountNamespace: () => Promise.resolve(undefined),
-};
+const noProcesses = new FakeProcesses();
 
-const quiet: Spawn = {
-  run: async (_op, command) => ({
-    code: command[1] === 'list' ? 1 : 0,
-    signal: undefined,
-    stdout: Buffer.alloc(0),
-    stderr: '',
-  }),
-  start: () => {
-    throw new Error('nothing is started');
-  },
-};
+/** All tables are gone, and everything else succeeds. */
+const quiet = (command: string[]): Pretended => ({ code: command[1] === 'list' ? 1 : 0 });
 
 test('what is left is told by programs that go with the folder', async () => {
   const places = {
@@ -127,14 +96,10 @@ test('what is left is told by programs that go with the folder', async () => {
   await ledger.record('address', 'lo 192.0.2.10/32');
   await ledger.record('link', 'held');
   await ledger.record('link', 'gone');
-  const spawn: Spawn = {
-    ...quiet,
-    run: async (op, command) => {
-      await readdir(bundled);
-      const done = await quiet.run(op, command);
-      return { ...done, code: command.join(' ') === 'ip link show gone' ? 1 : done.code };
-    },
-  };
+  const spawn = new FakeSpawn(async (command) => {
+    await readdir(bundled);
+    return command.join(' ') === 'ip link show gone' ? { code: 1 } : quiet(command);
+  });
   const machine = { disk: realDisk, spawn, processes: noProcesses, clock: realClock };
   expect(await uninstall({ ...machine, log: silentLog }, places)).toEqual({
     left: ['link held'],
@@ -172,7 +137,6 @@ test(
     await writeFile(join(places.dataDir, 'storage/notes'), 'x');
     const ledger = await Ledger.open(realDisk, ledgerPath(places.dataDir));
     await ledger.record('file', join(places.configDir, 'install.args'));
-    const commands: string[] = [];
     const mounts = [
       places.dataDir,
       places.configDir,
@@ -180,21 +144,17 @@ test(
       join(places.dataDir, 'agent/pods/p/volume'),
     ];
     const disk = withMounts(mounts);
-    const spawn: Spawn = {
-      ...quiet,
-      run: (op, command) => {
-        if (command[0] === 'umount')
-          mounts.splice(0, mounts.length, ...mounts.filter((point) => point !== command[2]));
-        commands.push(command.join(' '));
-        Object.assign(disk, withMounts(mounts));
-        return quiet.run(op, command);
-      },
-    };
+    const spawn = new FakeSpawn((command) => {
+      if (command[0] === 'umount')
+        mounts.splice(0, mounts.length, ...mounts.filter((point) => point !== command[2]));
+      Object.assign(disk, withMounts(mounts));
+      return quiet(command);
+    });
     const done = await uninstall(
       { disk, spawn, processes: noProcesses, clock: realClock, log: silentLog },
       places,
     );
-    expect(commands.filter((c) => c.startsWith('umount'))).toEqual([
+    expect(spawn.ran.filter((c) => c.startsWith('umount'))).toEqual([
       `umount -l ${join(places.dataDir, 'agent/pods/p/volume')}`,
     ]);
     expect(done.left).toEqual([]);
@@ -223,7 +183,13 @@ test('a folder of skiff stays where others mounted something, and is no trace th
   for (const path of [logs, cni, places.netnsDir]) await ledger.record('dir', path);
   let points = [logs, join(cni, 'theirs')];
   const disk: Disk = { ...realDisk, read: (op, path) => withMounts(points).read(op, path) };
-  const machine = { disk, spawn: quiet, processes: noProcesses, clock: realClock, log: silentLog };
+  const machine = {
+    disk,
+    spawn: new FakeSpawn(quiet),
+    processes: noProcesses,
+    clock: realClock,
+    log: silentLog,
+  };
   points = [...points, places.netnsDir];
   const done = await uninstall(machine, places);
   expect(done).toEqual({ left: [], kept: [places.netnsDir, join(cni, 'theirs'), logs] });
@@ -285,7 +251,7 @@ test('a second server with its own data leaves the configuration of the first al
   const done = await uninstall(
     {
       disk: withMounts([]),
-      spawn: quiet,
+      spawn: new FakeSpawn(quiet),
       processes: noProcesses,
       clock: realClock,
       log: silentLog,

@@ -1,25 +1,18 @@
 import { expect, test } from 'vitest';
 import { realDisk, type Disk } from '../io/disk.ts';
-import { realSpawn, type Spawn } from '../io/spawn.ts';
 import { machineShutsDown } from './machine-shuts-down.ts';
+import { FakeSpawn } from '../io/spawn.fake.ts';
 
 /** A machine with these files, whose init answers so. */
 async function ends(files: Record<string, string>, answer: string): Promise<[boolean, string]> {
-  const ran: string[] = [];
   const disk: Disk = {
     ...realDisk,
     stat: async (op, path) => (path in files ? await realDisk.stat(op, '/') : undefined),
     readIfThere: (_op, path) =>
       Promise.resolve(path in files ? Buffer.from(files[path] ?? '') : undefined),
   };
-  const spawn: Spawn = {
-    ...realSpawn,
-    run: async (op, command) => {
-      ran.push(command.join(' '));
-      return await realSpawn.run(op, ['echo', answer]);
-    },
-  };
-  return [await machineShutsDown({ disk, spawn }), ran.join()];
+  const spawn = new FakeSpawn(() => ({ stdout: `${answer}\n` }));
+  return [await machineShutsDown({ disk, spawn }), spawn.ran.join()];
 }
 
 test.each([

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../io/log.ts';
-import { realHost, type HostAddress } from '../io/host.ts';
+import { fakeHost } from '../io/host.fake.ts';
+import { type HostAddress } from '../io/host.ts';
 import type { NodeConfig } from './config.ts';
 import { realDoors } from './doors.ts';
 import { nodeFacts } from './node-facts.ts';
@@ -37,7 +38,7 @@ async function facts(more: Partial<NodeConfig>, hostname = 'Boat_1', kept = fals
   } as NodeConfig;
   const doors = {
     ...realDoors(false),
-    host: { ...realHost, hostname: () => hostname, addresses: () => addresses },
+    host: fakeHost({ hostname: () => hostname, addresses: () => addresses }),
   };
   if (kept) await keepName(config, { ...doors, log: silentLog });
   return await nodeFacts(config, doors);

@@ -11,7 +11,6 @@ import type { Client } from '../client/client.ts';
 import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { assetBytes, buildInfo } from '../io/assets.ts';
-import { realDial } from '../io/dial.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import { requireWireguard } from '../network/overlay/wireguard.ts';
 import { flannelAnnotations, type Shown } from '../network/overlay/annotations.ts';
@@ -129,7 +128,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     },
     ...(network.podWays && { podWays: network.podWays }),
     ...(network.podAddresses && { podAddresses: network.podAddresses }),
-    dial: realDial,
+    dial: doors.dial,
     log: doors.log.named('agent'),
   });
   void agent.ready.catch((error: unknown) =>

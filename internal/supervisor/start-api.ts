@@ -1,7 +1,6 @@
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
 import { MetricSet } from '../base/metrics/metric-set.ts';
 import { buildInfo } from '../io/assets.ts';
-import { realDial } from '../io/dial.ts';
 import type { ServerIdentities } from '../pki/authorities.ts';
 import { apiServerFiles } from './api-server-files.ts';
 import type { ServerConfig } from './config.ts';
@@ -51,7 +50,7 @@ export async function startApi({
     clock: doors.clock,
     log: doors.log.named('apiserver'),
     random: doors.random,
-    dial: realDial,
+    dial: doors.dial,
     listen: { host: config.bindAddress, port: config.httpsListenPort },
     tls: identities.apiServer,
     clientCa: identities.clientCa.cert,

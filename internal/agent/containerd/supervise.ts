@@ -2,10 +2,9 @@ import { IoError, messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
-import { makeMounts } from '../../io/mounts.ts';
 import type { Processes } from '../../io/processes.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { realTree } from '../../io/tree.ts';
+import { realMachine } from '../machine.ts';
 import { GrpcError, grpcCode } from '../../io/grpc.ts';
 import type { PodSandbox } from '../../wire/cri/cri.ts';
 import { connectRuntime, type CallObserver, type Runtime } from '../cri/client.ts';
@@ -136,7 +135,7 @@ class Care {
     { paths, configFile }: { paths: ContainerdPaths; configFile: string },
   ) {
     this.#options = options;
-    this.#doors = { ...options, tree: realTree, mounts: makeMounts(options.spawn, options.disk) };
+    this.#doors = { ...options, ...realMachine(options) };
     this.#places = { ...paths, podsDir: `${options.agentDir}/pods` };
     this.#networks = { ...paths, runDir: options.runDir };
     this.ctr = ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'];

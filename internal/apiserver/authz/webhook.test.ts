@@ -1,8 +1,6 @@
-import { Readable } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
-import type { Dial, DialRequest } from '../../io/dial.ts';
+import type { DialRequest } from '../../io/dial.ts';
 import { silentLog } from '../../io/log.ts';
 import { seededRandom } from '../../io/random.ts';
 import type { AccessRequest, Decision } from './authorizer.ts';
@@ -11,6 +9,7 @@ import { compileConditions } from './match-conditions.ts';
 import { reviewOf, specOf, statusIn } from './review.ts';
 import { WebhookAuthorizer } from './webhook.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
+import { FakeDial } from '../../io/dial.fake.ts';
 
 const request: AccessRequest = {
   user: { name: 'ann', groups: ['dev'] },
@@ -46,24 +45,10 @@ function hook(
   metrics: WebhookMetrics;
 } {
   const [clock, posts, metrics] = [new FakeClock(), [] as DialRequest[], new WebhookMetrics()];
-  const dial: Dial = {
-    request: (_op, _target, post) => {
-      posts.push(post);
-      const reply = replies[Math.min(posts.length, replies.length) - 1] as Reply;
-      if (reply instanceof Error) return Promise.reject(reply);
-      if (reply === 'never')
-        return new Promise(
-          (_resolve, reject) =>
-            void post.signal?.addEventListener('abort', () => reject(new Error('aborted'))),
-        );
-      const message = Object.assign(Readable.from([Buffer.from(reply.body ?? '')]), {
-        statusCode: reply.status ?? 200,
-        headers: reply.headers ?? {},
-      });
-      return Promise.resolve({ kind: 'answer', message: message as IncomingMessage });
-    },
-    connect: () => Promise.reject(new Error('not here')),
-  };
+  const dial = new FakeDial((post) => {
+    posts.push(post);
+    return replies[Math.min(posts.length, replies.length) - 1] as Reply;
+  });
   const authorizer = new WebhookAuthorizer({
     name: 'hook',
     configuration: { ...defaults, ...configuration },

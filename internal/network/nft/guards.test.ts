@@ -1,35 +1,19 @@
-import { partOf } from '../../base/testing/part-of.ts';
-import { EventEmitter } from 'node:events';
 import { beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
-import type { Spawn } from '../../io/spawn.ts';
 import { NftGuards } from './guards.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 let clock: FakeClock;
 let guards: NftGuards;
-let say: (text: string) => void;
-let started: number;
+let spawn: FakeSpawn;
+const say = (text: string): void => spawn.started.at(-1)?.say(text);
 let tables: string;
 
 beforeEach(() => {
   clock = new FakeClock();
-  started = 0;
   tables = '';
-  const spawn = partOf<Spawn>({
-    start: () => {
-      started++;
-      const out = new EventEmitter();
-      say = (text) => void out.emit('data', Buffer.from(`${text}\n`));
-      return Object.assign(new EventEmitter(), {
-        stdout: out,
-        stderr: new EventEmitter(),
-        kill: () => true,
-      });
-    },
-    run: () =>
-      Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.from(tables), stderr: '' }),
-  });
+  spawn = new FakeSpawn(() => ({ stdout: tables }));
   guards = new NftGuards({ spawn, clock, log: silentLog });
 });
 
@@ -37,7 +21,7 @@ it('tells the owner of a table, and nobody else, by one monitor', async () => {
   const told: string[] = [];
   const one = guards.guard('ip skiff', () => told.push('one'));
   const two = guards.guard('inet skiff-policy', () => told.push('two'));
-  expect(started).toBe(1);
+  expect(spawn.started.length).toBe(1);
   say('delete table inet skiff-policy\n# new generation 3 by process 1 (nft)');
   await clock.advance(0);
   expect(told).toEqual(['two']);

@@ -1,11 +1,10 @@
-import { partOf } from '../../base/testing/part-of.ts';
 import { beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import type { Disk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
-import type { Spawn } from '../../io/spawn.ts';
 import type { NftGuards } from './guards.ts';
 import { TableWriter } from './table-writer.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 let clock: FakeClock;
 /** What the owner of the table wants; and each text that the kernel took. */
@@ -25,17 +24,10 @@ beforeEach(() => {
     writeAtomic: (_op: string, path: string, text: string) =>
       Promise.resolve(void ((file = text), events.push(path))),
   } as Disk;
-  const spawn = partOf<Spawn>({
-    run: () => {
-      const text = file.replace('stamp', '');
-      if (!refused(text)) loads.push(text);
-      return Promise.resolve({
-        code: refused(text) ? 1 : 0,
-        signal: undefined,
-        stdout: Buffer.alloc(0),
-        stderr: 'conflicting protocols',
-      });
-    },
+  const spawn = new FakeSpawn(() => {
+    const text = file.replace('stamp', '');
+    if (!refused(text)) loads.push(text);
+    return { code: refused(text) ? 1 : 0, stderr: 'conflicting protocols' };
   });
   const guards = {
     guard: (_table: string, putBack: () => void) => (

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { partOf } from '../../base/testing/part-of.ts';
 import type { Disk } from '../../io/disk.ts';
-import type { Spawn } from '../../io/spawn.ts';
 import { removeOtherDevices } from './devices.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 it.each<[string, string[]]>([
   ['vxlan', ['flannel-wg']],
@@ -13,11 +13,9 @@ it.each<[string, string[]]>([
   const removed: string[] = [];
   const there = { kind: 'dir' } as Awaited<ReturnType<Disk['stat']>>;
   const disk = partOf<Disk>({ stat: () => Promise.resolve(there) });
-  const spawn = partOf<Spawn>({
-    run: (_op, command) => {
-      removed.push(command.at(-1) ?? '');
-      return Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.alloc(0), stderr: '' });
-    },
+  const spawn = new FakeSpawn((command) => {
+    removed.push(command.at(-1) ?? '');
+    return {};
   });
   await removeOtherDevices({ disk, spawn }, backend);
   expect(removed).toEqual(expected);

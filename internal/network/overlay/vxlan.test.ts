@@ -5,8 +5,8 @@ import type { Node } from '../../api/generated/types/core-v1.ts';
 import type { Mirror } from '../../client/client.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
-import type { Spawn } from '../../io/spawn.ts';
 import { startVxlan } from './vxlan.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 const podCidr = parseIpv4Cidr('10.42.0.0/24')!;
 const nodeIp = parseIpv4('172.30.0.1')!;
@@ -20,25 +20,19 @@ const peer = {
 class Kernel {
   device = false;
   written: string[] = [];
-  readonly spawn: Spawn = {
-    run: async (op, command, options) => {
-      const line = command.join(' ');
-      if (op === 'vxlan.add') this.device = true;
-      if (op === 'vxlan.del') this.device = false;
-      if (op === 'vxlan.add' || op === 'vxlan.up') this.written.push(op);
-      if (op === 'vxlan.ip') this.written.push(String(options?.input).trim());
-      const shown = {
-        address: '0a:58:0a:2a:00:00',
-        linkinfo: { info_data: { id: 1, local: nodeIp } },
-      };
-      const known = op !== 'vxlan.show' || this.device;
-      const stdout = line.includes('-j') ? JSON.stringify(known ? [shown] : []) : '';
-      return { code: known ? 0 : 1, signal: undefined, stdout: Buffer.from(stdout), stderr: '' };
-    },
-    start: () => {
-      throw new Error('nothing stays');
-    },
-  };
+  readonly spawn = new FakeSpawn((command, op, { input }) => {
+    if (op === 'vxlan.add') this.device = true;
+    if (op === 'vxlan.del') this.device = false;
+    if (op === 'vxlan.add' || op === 'vxlan.up') this.written.push(op);
+    if (op === 'vxlan.ip') this.written.push(String(input).trim());
+    const shown = {
+      address: '0a:58:0a:2a:00:00',
+      linkinfo: { info_data: { id: 1, local: nodeIp } },
+    };
+    const known = op !== 'vxlan.show' || this.device;
+    const stdout = command.includes('-j') ? JSON.stringify(known ? [shown] : []) : '';
+    return { code: known ? 0 : 1, stdout };
+  });
 }
 
 describe('the device of the overlay', () => {

@@ -6,11 +6,11 @@ import { parseIpv4Cidr } from '../../base/addresses.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { partOf } from '../../base/testing/part-of.ts';
 import { realDisk } from '../../io/disk.ts';
-import type { Spawn } from '../../io/spawn.ts';
 import { peersOf, type Peers } from './peers.ts';
 import { flannelAnnotations, publicKeyOf } from './annotations.ts';
 import { ownKey, type WireguardKey } from './wireguard-key.ts';
 import { peerChanges, requireWireguard } from './wireguard.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 const here = { nodeName: 'a', clusterCidr: parseIpv4Cidr('10.42.0.0/16')!, keyed: true };
 const keys = ['A', 'B', 'C'].map((letter) => `${letter.repeat(42)}A=` as WireguardKey);
@@ -112,11 +112,9 @@ describe('what a machine lacks', () => {
   const lacking = (...missing: string[]): Promise<void> =>
     requireWireguard({
       disk: { ...realDisk, stat: () => Promise.resolve(undefined) },
-      spawn: partOf<Spawn>({
-        run: async (_op, [program = '']) => {
-          if (missing.includes(program)) throw new Error('ENOENT');
-          return { code: 0, signal: undefined, stdout: Buffer.alloc(0), stderr: '' };
-        },
+      spawn: new FakeSpawn(([program = '']) => {
+        if (missing.includes(program)) throw new Error('ENOENT');
+        return {};
       }),
     });
 

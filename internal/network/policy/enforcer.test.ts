@@ -9,11 +9,11 @@ import { parseIpv4 } from '../../base/addresses.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import type { Disk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
-import type { Spawn } from '../../io/spawn.ts';
 import type { NftGuards } from '../nft/guards.ts';
 import { parseRange, type Range } from '../../base/address-ranges.ts';
 import { PolicyEnforcer } from './enforcer.ts';
 import { Interpreter } from './testing/interpreter.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 let clock: FakeClock;
 let client: FakeClient;
@@ -49,21 +49,13 @@ const disk = {
   writeAtomic: (_op: string, path: string, text: string) =>
     Promise.resolve(void files.set(path, text)),
 } as Disk;
-const spawn = {
-  run: (_op: string, command: string[]) => {
-    if (broken)
-      return Promise.resolve({
-        code: 1,
-        signal: undefined,
-        stdout: Buffer.alloc(0),
-        stderr: 'Operation not permitted',
-      });
-    const text = files.get(command.at(-1)!)!;
-    loads.push(text);
-    kernel.load(text);
-    return Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.alloc(0), stderr: '' });
-  },
-} as Spawn;
+const spawn = new FakeSpawn((command) => {
+  if (broken) return { code: 1, stderr: 'Operation not permitted' };
+  const text = files.get(command.at(-1)!)!;
+  loads.push(text);
+  kernel.load(text);
+  return {};
+});
 
 function start(by: Client = client): PolicyEnforcer {
   const mirrors = mirrorFactory(by, clock, silentLog);

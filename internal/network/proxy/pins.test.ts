@@ -8,6 +8,7 @@ import { makePlan } from './plan.ts';
 import { readPins } from './pins.ts';
 import { fullRuleset } from './ruleset.ts';
 import { affinity, backend, ip, node, number, port } from './testing/samples.ts';
+import { FakeSpawn } from '../../io/spawn.fake.ts';
 
 const backends = [2, 3].map((n) => backend(n));
 const ruleset = fullRuleset(
@@ -27,16 +28,7 @@ async function shown(...texts: string[]): Promise<Spawn> {
   const said = await runOk(realSpawn, 'test', ['unshare', '-n', 'sh', '-c', script, 'sh', file]);
   rmSync(dir, { recursive: true });
   const lines = said.trim().split('\n');
-  return {
-    ...realSpawn,
-    run: (_op, command) =>
-      Promise.resolve({
-        code: 0,
-        stdout: Buffer.from(lines[maps.indexOf(command.at(-1) ?? '')] ?? ''),
-        stderr: '',
-        signal: undefined,
-      }),
-  };
+  return new FakeSpawn((command) => ({ stdout: lines[maps.indexOf(command.at(-1) ?? '')] ?? '' }));
 }
 
 it('are the same after a full load, with the rest of their time', async () => {
@@ -64,9 +56,6 @@ it.each([
   ['no JSON', 0, 'x'],
   ['another shape', 0, '{"nftables":[{"map":{"elem":[[{"elem":{"val":{"concat":["x"]}}},"y"]]}}]}'],
 ])('are none of %s', async (_what, code, text) => {
-  const spawn: Spawn = {
-    ...realSpawn,
-    run: () => Promise.resolve({ code, stdout: Buffer.from(text), stderr: '', signal: undefined }),
-  };
+  const spawn = new FakeSpawn(() => ({ code, stdout: text }));
   expect(await readPins(spawn)).toEqual({ text: '', promised: new Map() });
 });

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { partOf } from '../../base/testing/part-of.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
-import type { Host } from '../../io/host.ts';
+import { fakeHost } from '../../io/host.fake.ts';
 import { realRandom } from '../../io/random.ts';
-import type { ProcessInfo, Processes } from '../../io/processes.ts';
+import { FakeProcesses } from '../../io/processes.fake.ts';
+import type { ProcessInfo } from '../../io/processes.ts';
 import type { Finished } from '../../io/spawn.ts';
 import { issueCa } from '../../pki/certificate.ts';
 import type { Check, Patient } from './check.ts';
@@ -100,8 +101,8 @@ class FakeMachine {
       doors: {
         disk,
         spawn: { run, start: () => expect.unreachable() },
-        host: partOf<Host>({ isRoot: () => true }),
-        processes: partOf<Processes>({ list: () => Promise.resolve(this.running) }),
+        host: fakeHost(),
+        processes: new FakeProcesses(this.running),
         clock: partOf<Clock>({
           now: () => this.nowMs,
           earliestMs: () => Date.parse('2026-11-01'),

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { request as httpsRequest } from 'node:https';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +13,7 @@ import {
 } from './configuration.ts';
 import { JwtIssuers } from './issuers.ts';
 import { configurationOfFlags } from './oidc-flags.ts';
+import { FakeDial } from '../../../io/dial.fake.ts';
 
 const url = 'https://issuer.example/tenant';
 let keys: { name: string; privateKey: CryptoKey; jwk: JWK }[];
@@ -33,20 +33,12 @@ beforeAll(async () => {
 /** An issuer that says these things at these paths, and counts how often it was asked. */
 function issuerSaying(said: () => Record<string, unknown>): { dial: Dial; asked: string[] } {
   const asked: string[] = [];
-  const dial: Dial = {
-    request: (_op, target, { path }) => {
-      asked.push(`${target.host}${path}`);
-      const body = said()[path];
-      const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
-      return Promise.resolve({
-        kind: 'answer',
-        message: Object.assign(Readable.from([Buffer.from(text)]), {
-          statusCode: body === undefined ? 404 : 200,
-        }) as never,
-      });
-    },
-    connect: () => Promise.reject(new Error('not used')),
-  };
+  const dial = new FakeDial(({ target, path }) => {
+    asked.push(`${target.host}${path}`);
+    const body = said()[path];
+    const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
+    return { status: body === undefined ? 404 : 200, body: text };
+  });
   return { dial, asked };
 }
 
