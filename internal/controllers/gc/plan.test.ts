@@ -101,7 +101,7 @@ describe('an object whose owner is deleted in the foreground', () => {
   });
 });
 
-test('what is deleted in the foreground loses its finalizer when nothing blocks it any more', () => {
+test('what is deleted in the foreground loses its finalizer when nothing blocks it', () => {
   const latest = object({ finalizers: ['a', 'foregroundDeletion'] });
   const node = nodeOf({ deletingDependents: true });
   const none: Owners = { solid: [], dangling: [], waiting: [] };
@@ -122,7 +122,7 @@ test('the deletion keeps to what the finalizers of the object ask for', () => {
   expect(of(['example.com/x'])).toEqual(['Background']);
 });
 
-test('an owner lets go of all dependents that name it, and goes itself when all are written', () => {
+test('an owner lets go of all dependents that name it, and goes when all are written', () => {
   for (let i = 0; i < 200; i++) {
     const named = Array.from({ length: random.int(120) }, () => random.int(3) > 0);
     const dependents = named.map((isNamed, at) => ({

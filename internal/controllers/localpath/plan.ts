@@ -100,7 +100,8 @@ function provisioning({ claim, storageClass, volume, node, config }: ClaimView):
   if (why !== undefined) throw new Refused(why);
   const name = annotationOf(claim, annotations.selectedNode);
   if (name === undefined) {
-    if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return []; // the scheduler's turn
+    // The scheduler's turn.
+    if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return [];
     throw new Refused(
       'configuration error, no node was specified: the class needs the volumeBindingMode ' +
         'WaitForFirstConsumer',

@@ -81,9 +81,10 @@ export function concludeAutoscaler(view: AutoscalerView, outcome: Outcome): Plan
   const { current, desired, metrics, draft } = decide(view);
   if ('error' in view.target) return statusPlan(view, draft.unknown());
   if (outcome.failure !== undefined) {
+    const why = messageOf(outcome.failure);
     draft.set('AbleToScale', 'False', {
       reason: 'FailedUpdateScale',
-      message: `the HPA controller was unable to update the target scale: ${messageOf(outcome.failure)}`,
+      message: `the HPA controller was unable to update the target scale: ${why}`,
     });
     return statusPlan(view, draft.done({ current, metrics }));
   }
