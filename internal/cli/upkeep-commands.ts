@@ -35,6 +35,17 @@ export function nodeCommands(skiff: Command): void {
       (await import('./shell.ts')).shell(node, command, options),
     );
   skiff
+    .command('ingress-log')
+    .description(
+      'Print the requests to Ingresses and Gateways of this node from now on ' +
+        '(`skiff shell NODE -- skiff ingress-log` of another)',
+    )
+    .option('--port <port>', 'Of a port that only Gateways have', '80')
+    .option('--run-dir <dir>', 'Folder of sockets', process.env['SKIFF_RUN_DIR'] ?? '/run/skiff')
+    .action(async (options: { runDir: string; port: string }) =>
+      (await import('./ingress-log.ts')).ingressLog(options),
+    );
+  skiff
     .command('cp')
     .description('Copy a file or folder from a node (NODE:PATH) or to it, as "shell" gets there')
     .argument('<from>')

@@ -196,3 +196,21 @@ export function holdProgram(_op: string, path: string, ended: () => void): HeldP
     },
   };
 }
+
+/** Sends text to a program and gives what it says, as it comes, until it or `signal` ends it. */
+export function followProgram(
+  op: string,
+  path: string,
+  { text, said, signal }: { text: string; said(bytes: Buffer): void; signal: AbortSignal },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('error', (cause) =>
+      reject(new IoError(`${op}: ${path}: ${cause.message}`, { op, cause })),
+    );
+    socket.once('close', () => resolve());
+    socket.on('data', said);
+    signal.addEventListener('abort', () => socket.destroy());
+    socket.write(text);
+  });
+}

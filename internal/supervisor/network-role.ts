@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts';
 import { gatewayAccount } from '../controllers/gateway/gateway.ts';
 import { ingressAccount } from '../controllers/ingress/ingress.ts';
 import { networkGroup } from '../pki/node-certificates.ts';
+import { ingressSettingsName } from './node-ingress.ts';
 import { dnsSettingsName } from './node-network.ts';
 import { ensure, rbac } from './own-objects.ts';
 
@@ -20,7 +21,12 @@ const role = {
   metadata: { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
   rules: [
     { apiGroups: [''], resources: ['nodes', 'namespaces', 'pods', 'services'], verbs: read },
-    { apiGroups: [''], resources: ['configmaps'], resourceNames: [dnsSettingsName], verbs: read },
+    {
+      apiGroups: [''],
+      resources: ['configmaps'],
+      resourceNames: [dnsSettingsName, ingressSettingsName],
+      verbs: read,
+    },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
     {
       apiGroups: ['networking.k8s.io'],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Node, Secret, Service } from '../api/generated/types/core-v1.ts';
+import type { ConfigMap, Node, Secret, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { Ingress, IngressClass } from '../api/generated/types/networking-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
@@ -13,6 +13,9 @@ import type { Doors } from './doors.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { ClusterNetwork } from './node-network.ts';
 import type { Part } from './running.ts';
+
+/** The ConfigMap in kube-system that says whom Ingress believes who he comes for. */
+export const ingressSettingsName = 'skiff-ingress';
 
 /** k3s' word for its packaged ingress, and a plain one. */
 export const ingressDisabled = (disable: readonly string[]): boolean =>
@@ -40,6 +43,7 @@ export async function startNodeIngress(options: {
     dir,
     httpPort: 80,
     httpsPort: 443,
+    ipv6: cluster.clusterCidr.includes(':'),
     nodeName: facts.name,
     ingresses: mirrors.of<Ingress>(refs.ingresses),
     classes: mirrors.of<IngressClass>(refs.ingressClasses),
@@ -48,6 +52,10 @@ export async function startNodeIngress(options: {
     slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
     secret: (namespace, name) =>
       mirrors.of<Secret>(refs.secrets, { namespace, fieldSelector: `metadata.name=${name}` }),
+    settings: mirrors.of<ConfigMap>(refs.configMaps, {
+      namespace: 'kube-system',
+      fieldSelector: `metadata.name=${ingressSettingsName}`,
+    }),
     gateways: mirrors,
     reservedPorts: cluster.httpsListenPort === undefined ? [] : [cluster.httpsListenPort],
     portTrouble: (port, why) =>

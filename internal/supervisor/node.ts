@@ -11,6 +11,7 @@ import type { Client } from '../client/client.ts';
 import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { assetBytes, buildInfo } from '../io/assets.ts';
+import { ingressMetrics } from '../network/ingress/metrics.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import { requireWireguard } from '../network/overlay/wireguard.ts';
 import { flannelAnnotations, type Shown } from '../network/overlay/annotations.ts';
@@ -29,7 +30,7 @@ import {
   type SlicesView,
 } from './node-network.ts';
 import { gitVersion } from './release.ts';
-import { startNodeIngress } from './node-ingress.ts';
+import { ingressDir, startNodeIngress } from './node-ingress.ts';
 import { raiseLimits } from './process-limits.ts';
 import type { Part } from './running.ts';
 
@@ -122,6 +123,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
     disableShell: config.disableShell,
+    ingressMetrics: (port) => ingressMetrics(ingressDir(config.runDir), port),
     onPodCidr: (range) => {
       podCidr = range;
       return network.setPodCidr(range);

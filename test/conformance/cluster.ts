@@ -3,8 +3,9 @@
  * --nodes, agents, with every image of INSTRUMENTS/images imported and a registry that holds them
  * on each node, and stays until it is told to stop.
  *
- *     node test/conformance/cluster.ts [--nodes N] INSTRUMENTS KUBECONFIG [ETCD]
+ *     node test/conformance/cluster.ts [--nodes N] [--dual-stack] INSTRUMENTS KUBECONFIG [ETCD]
  *
+ * With --dual-stack pods and Services have IPv6, too, and so has the first node.
  * With ETCD, an etcd's program, the server keeps everything in an etcd outside the node instead of
  * its own file.
  */
@@ -24,13 +25,18 @@ import { TestCluster, until } from '../e2e/node.ts';
 import { etcdCommand, freePort } from './control-plane.ts';
 
 const { values, positionals } = parseArgs({
-  options: { nodes: { type: 'string', default: '1' } },
+  options: {
+    nodes: { type: 'string', default: '1' },
+    'dual-stack': { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const [instruments, kubeconfig, etcd] = positionals;
 const nodes = Number(values.nodes);
 if (!instruments || !kubeconfig || !Number.isInteger(nodes) || nodes < 1) {
-  process.stderr.write('usage: cluster.ts [--nodes N] INSTRUMENTS KUBECONFIG [ETCD]\n');
+  process.stderr.write(
+    'usage: cluster.ts [--nodes N] [--dual-stack] INSTRUMENTS KUBECONFIG [ETCD]\n',
+  );
   process.exit(1);
 }
 const folder = resolve(instruments, 'images');
@@ -59,7 +65,24 @@ const [binary, ...flags] = etcd
     })
   : [];
 const store = binary ? spawn(binary, flags, { stdio: 'inherit' }) : undefined;
-await cluster.up({ images, flags: store ? [`--datastore-endpoint=${endpoint}`] : [] });
+const flags6 = ['--cluster-cidr=10.42.0.0/16,fd42::/56', '--service-cidr=10.43.0.0/16,fd43::/112'];
+await cluster.launch({
+  images,
+  flags: [
+    ...(store ? [`--datastore-endpoint=${endpoint}`] : []),
+    ...(values['dual-stack'] ? flags6 : []),
+  ],
+  start: false,
+});
+if (values['dual-stack'])
+  for (const args of [
+    ['addr', 'add', '2001:db8:30::1/64', 'dev', 'eth0', 'nodad'],
+    // As a machine with IPv6 has it: without any route nothing of its own leaves it.
+    ['-6', 'route', 'add', 'default', 'via', '2001:db8:30::fe', 'dev', 'eth0'],
+  ])
+    cluster.node.exec(['ip', ...args]);
+cluster.startServer();
+await cluster.ready();
 const token = join(cluster.node.disk, 'var/lib/skiff/server/agent-token');
 for (const agent of agents) {
   await agent.boot(images);

@@ -26,8 +26,9 @@ export function statesOf(
     for (const spec of suite.SpecReports ?? []) {
       const name = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText ?? ''].join(' ');
       if (conformanceOnly && !name.includes('[Conformance]')) continue;
-      if (spec.State === 'skipped' || spec.State === 'pending' || spec.LeafNodeType !== 'It')
-        continue;
+      if (spec.State === 'pending' || spec.LeafNodeType !== 'It') continue;
+      // One that skipped itself says why; those that were not chosen say nothing.
+      if (spec.State === 'skipped' && (conformanceOnly || !spec.Failure?.Message)) continue;
       const why = (spec.Failure?.Message ?? '').trim().split('\n')[0] ?? '';
       states.set(name, {
         name,

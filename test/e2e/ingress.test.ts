@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
 import { requireProgram } from '../packages.ts';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
-import { kubectlProgram, ok, run, TestCluster, until } from './node.ts';
+import { kubectlProgram, ok, root, run, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster('server');
 const agent = new AgentMachine('agent');
@@ -280,6 +280,89 @@ describe('Ingress', () => {
     expect(next).not.toBe(first);
     await until('the next is shown', () => shown('t.test') === next);
     expect(proxies()).toEqual(before);
+  });
+
+  it('shows requests while somebody looks, and counts them', async () => {
+    onTestFailed(() => void (failed = true));
+    const skiff = join(root, 'dist/skiff');
+    const looking = cluster.node.start([skiff, 'ingress-log'], 'ingress.log');
+    const seen = (): string => readFileSync(join(cluster.node.disk, 'ingress.log'), 'utf8');
+    await until('the request is shown', () => {
+      get('a.test', '/sub/?q=1');
+      return /"GET a\.test\/sub\/\?q=1 HTTP\/1\.1" 200 /.test(seen());
+    });
+    expect(seen()).toContain(`${cluster.node.hostIp} - - [`);
+    looking.kill('SIGTERM');
+    const ended = new Promise((resolve) => looking.once('close', resolve));
+    await ended;
+    const last = seen();
+    get('a.test', '/after');
+    expect(seen()).toBe(last);
+    const counts = cluster.k('get', '--raw', '/api/v1/nodes/server/proxy/metrics/ingress');
+    expect(counts).toMatch(/^haproxy_frontend_http_requests_total\{proxy="web"\} [1-9]/m);
+  });
+
+  it('does what its annotations say: origins, limits, passwords, proxies', async () => {
+    onTestFailed(() => void (failed = true));
+    const annotated = (name: string, annotations: Record<string, string>): void => {
+      const named = Object.entries(annotations).map(([k, v]) => [`ingress.skiff/${k}`, v]);
+      const rules = [host(name, path('/'))];
+      cluster.apply(ingress(name.replace('.', '-'), { rules }, Object.fromEntries(named)));
+    };
+    const name = 'ann';
+    cluster.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name },
+        type: 'kubernetes.io/basic-auth',
+        stringData: { username: 'ann', password: 'secret' },
+      }),
+    );
+    annotated('cors.test', { 'cors-origins': 'https://a.example' });
+    annotated('small.test', { 'max-body': '10' });
+    annotated('elsewhere.test', { 'allow-from': '192.0.2.0/24' });
+    annotated('user.test', { 'basic-auth-secrets': name });
+    annotated('rate.test', { 'requests-per-second': '2' });
+    annotated('moved.test', { rewrite: '/sub/' });
+    annotated('sticky.test', { sticky: 'true' });
+    annotated('hsts.test', { 'hsts-seconds': '60' });
+    annotated('wait.test', { timeout: '1ms' });
+    await until('they are served', () => status('hsts.test') === '200');
+    const asked = ['-X', 'OPTIONS', '-H', 'Access-Control-Request-Method: PUT', '-D', '-'];
+    const may = (origin: string) => get('cors.test', '/', [...asked, '-H', `Origin: ${origin}`]);
+    expect(may('https://a.example')).toMatch(/allow-origin: https:\/\/a\.example.* 204$/i);
+    expect(may('https://b.example')).not.toMatch(/allow-origin/i);
+    expect(status('small.test', '/', ['-d', 'x'.repeat(11)])).toBe('413');
+    expect(status('elsewhere.test')).toBe('403');
+    expect(status('user.test')).toBe('401');
+    expect(status('user.test', '/', ['-u', 'ann:secret'])).toBe('200');
+    const many = Array.from({ length: 20 }, () => status('rate.test'));
+    expect(many).toContain('429');
+    expect(get('moved.test')).toBe('sub 200');
+    expect(get('sticky.test', '/', ['-D', '-'])).toMatch(/set-cookie: skiff-route=/i);
+    expect(status('wait.test', '/cgi-bin/env')).toBe('504');
+    // Who stands behind a proxy that is believed is who it says.
+    const settings = { metadata: { name: 'skiff-ingress', namespace: 'kube-system' } };
+    const data = { proxyProtocolFrom: cluster.node.hostIp };
+    cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', ...settings, data }));
+    const proxied = ['--haproxy-protocol'];
+    await until('it is believed', () => status('a.test', '/', proxied) === '200');
+    expect(get('a.test', '/', ['-m', '2'])).toBeUndefined();
+    cluster.k('-n', 'kube-system', 'delete', 'configmap', 'skiff-ingress');
+    await until('and no more', () => status('a.test') === '200');
+    for (const one of [
+      'cors',
+      'small',
+      'elsewhere',
+      'user',
+      'rate',
+      'moved',
+      'sticky',
+      'hsts',
+      'wait',
+    ])
+      cluster.k('delete', 'ingress', `${one}-test`);
   });
 
   it('loses no request while all pods are replaced, and while skiff itself is', async () => {

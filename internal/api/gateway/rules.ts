@@ -1,4 +1,4 @@
-import type { Ipv4, Port } from '../../base/addresses.ts';
+import type { Ip, Port } from '../../base/addresses.ts';
 import type { Service } from '../generated/types/core-v1.ts';
 import { elementsOf } from '../ingress/routes.ts';
 import { portTarget, type Target } from '../ingress/targets.ts';
@@ -28,7 +28,7 @@ export interface Backend {
 
 /** Who gets a copy of requests, and of how many: `share` in 0..1. */
 export interface Mirror {
-  ip: Ipv4;
+  ip: Ip;
   port: Port;
   share: number;
 }
@@ -110,7 +110,7 @@ function mirrorOf(
   const { backendRef, percent, fraction } = mirror;
   const target = backendTarget(of, backendRef, view, say);
   if (!target) return [];
-  if ('pool' in target || target.protocol !== 'h1') {
+  if ('pool' in target || target.protocol !== 'h1' || target.ip.includes(':')) {
     cannot(`requests are not mirrored to a Service like ${backendRef.name}`);
     return [];
   }

@@ -1,4 +1,4 @@
-import { parseIpv4Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
+import { parseCidr, type Cidr } from '../../base/addresses.ts';
 import { own, table } from '../../base/own.ts';
 import type { Ingress } from '../generated/types/networking-v1.ts';
 import { parseQuantity } from '../quantity.ts';
@@ -16,7 +16,7 @@ export interface Policy {
   /** Larger requests are refused, and those that do not say how large they are. */
   bodyBytes: number | undefined;
   /** Whoever comes from elsewhere is refused; undefined: nobody is. */
-  allow: Ipv4Cidr[] | undefined;
+  allow: Cidr[] | undefined;
   /** Secrets of type kubernetes.io/basic-auth in the namespace; undefined: anybody may come. */
   users: string[] | undefined;
   /** What stands in the place of the path that the rule matched; undefined: it stays. */
@@ -25,15 +25,40 @@ export interface Policy {
   perSecond: number | undefined;
   /** A client goes to the same endpoint again, by a cookie. */
   sticky: boolean;
+  /** Pages of other origins whose scripts may read answers; undefined: the backend says. */
+  cors: Cors | undefined;
 }
 
-const most = { seconds: 10 * 365 * 86_400, bytes: 2 ** 31 - 1, perSecond: 1_000_000, list: 64 };
+export interface Cors {
+  /** `*` alone is any. */
+  origins: string[];
+  methods: string[];
+  headers: string[];
+  /** How long a browser need not ask again. */
+  seconds: number;
+  credentials: boolean;
+}
+
+const most = {
+  corsSeconds: 86_400,
+  seconds: 10 * 365 * 86_400,
+  bytes: 2 ** 31 - 1,
+  perSecond: 1_000_000,
+  list: 64,
+};
+const originText = /^(\*|https?:\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?)$/;
+const methodText = /^[A-Z]{1,20}$/;
+const headerText = /^[A-Za-z0-9-]{1,64}$/;
+const usualMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const usualHeaders = ['Accept', 'Authorization', 'Content-Type', 'X-Requested-With'];
 const secretName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const rewritten = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]{0,255}$/;
 const units = table<number>({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 });
 
 /** Undefined where the text does not say such a thing. */
 type Reader<T> = (text: string) => T | undefined;
+/** An annotation by its name; `guards`: nobody is let in when it cannot be read. */
+type Read = <T>(name: string, reader: Reader<T>, guards?: boolean) => T | undefined;
 
 const flag: Reader<boolean> = (text) =>
   text === 'true' ? true : text === 'false' ? false : undefined;
@@ -55,6 +80,11 @@ const size: Reader<number> = (text) => {
   return bytes <= most.bytes ? bytes : undefined;
 };
 
+const oneOf =
+  (pattern: RegExp): Reader<string> =>
+  (text) =>
+    pattern.test(text) ? text : undefined;
+
 const listOf =
   <T>(one: Reader<T>): Reader<T[]> =>
   (text) => {
@@ -69,7 +99,7 @@ const listOf =
  */
 export function policyOf(ingress: Ingress, complaints: string[]): Policy & { closed: boolean } {
   let closed = false;
-  const read = <T>(name: string, reader: Reader<T>, guards = false): T | undefined => {
+  const read: Read = (name, reader, guards = false) => {
     const text = own(ingress.metadata.annotations, prefix + name);
     if (text === undefined) return undefined;
     const value = reader(text.trim());
@@ -87,22 +117,35 @@ export function policyOf(ingress: Ingress, complaints: string[]): Policy & { clo
     bodyBytes: read('max-body', size, true),
     allow: read(
       'allow-from',
-      listOf((text) => parseIpv4Cidr(wide(text))),
+      listOf((text) => parseCidr(wide(text))),
       true,
     ),
-    users: read(
-      'basic-auth-secrets',
-      listOf((text) => (secretName.test(text) ? text : undefined)),
-      true,
-    ),
-    rewrite: read('rewrite', (text) => (rewritten.test(text) ? text : undefined)),
+    users: read('basic-auth-secrets', listOf(oneOf(secretName)), true),
+    rewrite: read('rewrite', oneOf(rewritten)),
     perSecond: read('requests-per-second', whole(most.perSecond), true),
     sticky: read('sticky', flag) ?? false,
+    cors: corsOf(read, complaints),
   };
   return { ...policy, closed };
 }
 
-const wide = (text: string): string => (text.includes('/') ? text : `${text}/32`);
+/** An origin that cannot be read is nobody's: nothing is opened by it. */
+function corsOf(read: Read, complaints: string[]): Cors | undefined {
+  const origins = read('cors-origins', listOf(oneOf(originText)));
+  const methods = read('cors-methods', listOf(oneOf(methodText))) ?? usualMethods;
+  const headers = read('cors-headers', listOf(oneOf(headerText))) ?? usualHeaders;
+  const seconds = read('cors-max-age', whole(most.corsSeconds)) ?? 600;
+  const credentials = read('cors-credentials', flag) ?? false;
+  if (!origins) return undefined;
+  if (credentials && origins.includes('*')) {
+    complaints.push(`annotation ${prefix}cors-credentials: not with any origin (*)`);
+    return undefined;
+  }
+  return { origins, methods, headers, seconds, credentials };
+}
+
+const wide = (text: string): string =>
+  text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`;
 
 /** The Secrets that carrying out an Ingress needs, of its own namespace. */
 export function secretsOf(ingress: Ingress): string[] {

@@ -122,7 +122,7 @@ describe('routes', () => {
     ['a port that is not there', path('/', 'web', 'Prefix', { number: 81 }), 'has no port 81'],
     ['a port of UDP', path('/', 'web', 'Prefix', { number: 53 }), 'is not of TCP'],
     ['a Service elsewhere', path('/', 'outside'), "is only another's name"],
-    ['a Service on the loopback', path('/', 'hostile'), 'has no IPv4 cluster address'],
+    ['a Service on the loopback', path('/', 'hostile'), 'has no cluster address'],
     [
       'a resource',
       { path: '/', pathType: 'Prefix', backend: { resource: { kind: 'Bucket', name: 'x' } } },

@@ -1,4 +1,4 @@
-import { isUnicast, parseIpv4, parsePort, type Ipv4, type Port } from '../../base/addresses.ts';
+import { isUnicast, parseIp, parsePort, type Ip, type Port } from '../../base/addresses.ts';
 import type { Service, ServicePort } from '../generated/types/core-v1.ts';
 
 /** How a backend is spoken to. */
@@ -12,7 +12,7 @@ export interface Pool {
 }
 
 /** A Service's address, behind which the kernel knows the endpoints, or the endpoints themselves. */
-export type Target = { protocol: Protocol } & ({ ip: Ipv4; port: Port } | { pool: Pool });
+export type Target = { protocol: Protocol } & ({ ip: Ip; port: Port } | { pool: Pool });
 
 const protocols = new Map<string | undefined, Protocol>([
   ['kubernetes.io/h2c', 'h2c'],
@@ -32,8 +32,8 @@ export function portTarget(
   const protocol = protocols.get(port.appProtocol) ?? 'h1';
   if (options.sticky || service.spec.clusterIP === 'None')
     return { pool: { namespace, service: name, port }, protocol };
-  const ip = parseIpv4(service.spec.clusterIP);
+  const ip = parseIp(service.spec.clusterIP);
   const number = parsePort(port.port);
-  if (!ip || !number || !isUnicast(ip)) return `Service ${name} has no IPv4 cluster address`;
+  if (!ip || !number || !isUnicast(ip)) return `Service ${name} has no cluster address`;
   return { ip, port: number, protocol };
 }

@@ -11,10 +11,12 @@ interface Facts {
   ready?: boolean;
   external?: string;
   labels?: Record<string, string>;
+  dual?: boolean;
 }
-const node = (n: number, { ready = true, external, labels = {} }: Facts = {}): Node =>
+const node = (n: number, { ready = true, external, labels = {}, dual = false }: Facts = {}): Node =>
   ({
     metadata: { name: `n${n}`, labels },
+    spec: { podCIDRs: ['10.42.0.0/24', ...(dual ? ['fd42::/64'] : [])] },
     status: {
       conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
       addresses: [
@@ -66,6 +68,12 @@ describe('the status of an Ingress', () => {
     ['all where none is', [node(1, { ready: false })], {}, ['192.168.0.1']],
     ['external ones', [node(1, { external: '203.0.113.9' }), node(2)], {}, ['203.0.113.9']],
     ['labelled ones', [node(1), node(2, { labels: { [enable]: 'true' } })], {}, ['192.168.0.2']],
+    [
+      'both families',
+      [node(1, { dual: true }), node(2)],
+      {},
+      ['192.168.0.1', '192.168.0.2', 'fd00::1'],
+    ],
     ['none for another class', [node(1)], { ingressClassName: 'nginx' }, []],
     ['none without a class', [node(1)], { ingressClassName: undefined }, []],
   ])('has the addresses of the nodes that serve: %s', async (_what, nodes, spec, expected) => {

@@ -9,13 +9,25 @@ export interface Places {
   /** At least one of the two. */
   httpPort?: number;
   httpsPort?: number;
+  /** Clients come by IPv6, too. */
+  ipv6?: boolean;
+}
+
+/** What a HAProxy was made with. */
+export interface Abilities {
+  /** It can be taught what Gateways need. */
+  lua: boolean;
+  /** It tells its counters as Prometheus reads them. */
+  metrics: boolean;
 }
 
 /** What HAProxy looks up, in the order in which it must be told of more. */
 export const mapNames = [
+  'proxies',
   'policies',
   'allow',
   'users',
+  'origins',
   'pools',
   'gateway-specs',
   'gateway-hosts',
@@ -33,11 +45,21 @@ export const anyEntry = 'any';
 export const mapFile = (dir: string, name: MapName): string => `${dir}/${name}.map`;
 export const certList = (dir: string): string => `${dir}/certs.list`;
 export const socketFile = (dir: string): string => `${dir}/admin.sock`;
+export const metricsSocket = (dir: string): string => `${dir}/metrics.sock`;
 export const configFile = (dir: string): string => `${dir}/haproxy.cfg`;
 export const scriptFile = (dir: string): string => `${dir}/gateway.lua`;
 export const scriptOf = (dir: string): string =>
   gatewayScript({ hosts: mapFile(dir, 'gateway-hosts'), specs: mapFile(dir, 'gateway-specs') });
 const stickyCookie = 'skiff-route';
+
+/** Requests are written into a ring in memory while somebody reads them (`skiff ingress-log`). */
+export const logRing = 'access';
+export const logSwitch = { file: (dir: string): string => `${dir}/log.map`, key: 'log' };
+const logRingBytes = 262_144;
+const longestLogLine = 4_096;
+
+/** A bind of IPv6 has its port's number and this as its id; ids are one each. */
+const ids6 = 100_000;
 
 /** HAProxy takes commands up to this size; a table is told in pieces. */
 export const bufferBytes = 32_768;
@@ -62,6 +84,11 @@ const policy = {
   rewrite: 'var(txn.p),field(7,|)',
   rate: 'var(txn.p),field(8,|)',
   sticky: 'var(txn.p),field(9,|)',
+  cors: 'var(txn.p),field(10,|)',
+  corsMethods: 'var(txn.p),field(11,|)',
+  corsHeaders: 'var(txn.p),field(12,|)',
+  corsSeconds: 'var(txn.p),field(13,|)',
+  corsCredentials: 'var(txn.p),field(14,|)',
 };
 const has = (expression: string): string => `{ ${expression} -m reg -- [^-] }`;
 const is = (expression: string, text: string): string => `{ ${expression} -m str -- ${text} }`;
@@ -95,7 +122,9 @@ function guards(dir: string): string[] {
     set('policy', route.policy),
     set('p', `var(txn.policy),map_str(${mapFile(dir, 'policies')})`, `if ${has(route.policy)}`),
     say(503, 'not ready', `if ${has(route.policy)} !${found('p')}`),
+    // As many letters as an address of its family has, so that no other one begins alike.
     set('src', 'src,hex'),
+    set('src', 'str(6),concat(,txn.src)', 'if { var(txn.src),length gt 8 }'),
     set('who', 'var(txn.policy),concat(/,txn.src)'),
     say(
       403,
@@ -103,7 +132,11 @@ function guards(dir: string): string[] {
       `if ${is(policy.allow, 'a')} !{ var(txn.who),${who} }`,
     ),
     `http-request redirect scheme https code 308 if ${is(policy.redirect, 'r')} !{ ssl_fc }`,
-    `http-request track-sc0 var(txn.who) table clients if ${has(policy.rate)}`,
+    ...crossOrigin(dir),
+    // Of IPv6 a client has a network of addresses.
+    set('net', 'src,ipmask(32,64),hex'),
+    set('client', 'var(txn.policy),concat(/,txn.net)'),
+    `http-request track-sc0 var(txn.client) table clients if ${has(policy.rate)}`,
     set('rate', policy.rate),
     say(
       429,
@@ -135,6 +168,33 @@ function guards(dir: string): string[] {
       'Content-Length required',
       `if ${has(policy.body)} { req.hdr(transfer-encoding) -m found }`,
     ),
+  ];
+}
+
+/** Whose pages may read the answers; a question of a browser whether it may ask is answered here. */
+function crossOrigin(dir: string): string[] {
+  const isOrigin = `map_str(${mapFile(dir, 'origins')}) -m found`;
+  const asked = `{ method OPTIONS } { req.hdr(access-control-request-method) -m found }`;
+  const on = is(policy.cors, 'c');
+  return [
+    set('origin', 'req.hdr(origin)', `if ${on}`),
+    set('key', 'var(txn.policy),concat(/,txn.origin)', `if ${found('origin')}`),
+    set('cors', 'var(txn.origin)', `if ${found('origin')} { var(txn.key),${isOrigin} }`),
+    set(
+      'cors',
+      'str(*)',
+      `if ${found('origin')} !${found('cors')} { var(txn.policy),concat(/*),${isOrigin} }`,
+    ),
+    `http-after-response del-header Access-Control-Allow-Origin if ${on} !${found('cors')}`,
+    'http-after-response set-header Access-Control-Allow-Origin %[var(txn.cors)] if ' +
+      found('cors'),
+    'http-after-response set-header Access-Control-Allow-Credentials true if ' +
+      `${found('cors')} ${is(policy.corsCredentials, 'y')}`,
+    `http-after-response add-header Vary Origin if ${on}`,
+    'http-request return status 204 ' +
+      `hdr Access-Control-Allow-Methods "%[${policy.corsMethods}]" ` +
+      `hdr Access-Control-Allow-Headers "%[${policy.corsHeaders}]" ` +
+      `hdr Access-Control-Max-Age "%[${policy.corsSeconds}]" if ${found('cors')} ${asked}`,
   ];
 }
 
@@ -175,7 +235,7 @@ function rewriting(): string[] {
 
 /** A route of a Gateway comes before those of Ingresses. */
 const gateways = (dir: string): string[] => [
-  set('at', 'so_id'),
+  set('at', `so_id,mod(${ids6})`),
   'http-request lua.gateway if ' +
     `{ str(${anyEntry}),map_str(${mapFile(dir, 'gateway-hosts')}) -m found }`,
   `http-request wait-for-body time 5s if ${found('mirror')}`,
@@ -184,7 +244,9 @@ const gateways = (dir: string): string[] => [
 ];
 
 function rules(dir: string, lua: boolean): string[] {
+  const { file, key } = logSwitch;
   return [
+    `http-request set-log-level silent unless { str(${key}),map_str(${file(dir)}) -m found }`,
     set('host', 'req.hdr(host),host_only,lower'),
     // As the backend will read it, so that no rule is walked around.
     set('path', 'path,url_dec,regsub(//+,/,g)'),
@@ -213,6 +275,17 @@ function rules(dir: string, lua: boolean): string[] {
   ];
 }
 
+/** As the common log format has it, with the name of the host, milliseconds and the target. */
+const logFormat =
+  '%ci - - [%tr] \\"%HM %[var(txn.host)]%HU %HV\\" %ST %B %Ta %[var(txn.ip)]:%[var(txn.port)]';
+
+const metricsFrontend = (dir: string): string[] => [
+  'frontend metrics',
+  `  bind unix@${metricsSocket(dir)} mode 600`,
+  '  http-request use-service prometheus-exporter if { path /metrics }',
+  '  http-request return status 404',
+];
+
 /**
  * HAProxy's configuration. It never changes while it runs: routes are maps and certificates a list,
  * told over its socket, and every target is an address, mostly a Service's, behind which the kernel
@@ -222,8 +295,10 @@ export function haproxyConfig({
   dir,
   httpPort,
   httpsPort,
+  ipv6,
   lua,
-}: Places & { lua: boolean }): string {
+  metrics,
+}: Places & Abilities): string {
   const backend = (name: string, more: string): string[] => [
     `backend ${name}`,
     '  http-request set-dst var(txn.ip)',
@@ -235,7 +310,15 @@ export function haproxyConfig({
     '  retry-on conn-failure empty-response',
     `  server service 0.0.0.0:0${more}`,
   ];
-  const tls = `ssl crt-list ${certList(dir)} strict-sni alpn h2,http/1.1`;
+  const binds = (port: number | undefined, more = ''): string[] =>
+    port === undefined
+      ? []
+      : [
+          // What the script knows a listener by is its port.
+          `  bind 0.0.0.0:${port} id ${port}${more}`,
+          ...(ipv6 ? [`  bind :::${port} v6only id ${port + ids6}${more}`] : []),
+        ];
+  const tls = ` ssl crt-list ${certList(dir)} strict-sni alpn h2,http/1.1`;
   return [
     'global',
     `  stats socket ${socketFile(dir)} mode 600 level admin`,
@@ -260,13 +343,23 @@ export function haproxyConfig({
     '  option redispatch 1',
     '  option http-keep-alive',
     'frontend web',
-    // What the script knows a listener by is its port.
-    ...(httpPort ? [`  bind 0.0.0.0:${httpPort} id ${httpPort}`] : []),
-    ...(httpsPort ? [`  bind 0.0.0.0:${httpsPort} id ${httpsPort} ${tls}`] : []),
+    ...binds(httpPort),
+    ...binds(httpsPort, tls),
+    `  log ring@${logRing} len ${longestLogLine} format raw local0`,
+    `  log-format "${logFormat}"`,
+    '  option dontlognull',
+    // Who may say on whose behalf he comes has to.
+    '  tcp-request connection expect-proxy layer4 if ' +
+      `{ src,map_ip(${mapFile(dir, 'proxies')}) -m found }`,
     ...rules(dir, lua).map((rule) => `  ${rule}`),
     ...backend('h1', ''),
     ...backend('h2c', ' proto h2'),
     ...backend('https', ' ssl verify none sni var(txn.host)'),
+    ...(metrics ? metricsFrontend(dir) : []),
+    `ring ${logRing}`,
+    '  format raw',
+    `  maxlen ${longestLogLine}`,
+    `  size ${logRingBytes}`,
     'backend clients',
     '  stick-table type string len 64 size 100k expire 10s store http_req_rate(1s)',
     '',

@@ -9,11 +9,13 @@ import {
   certList,
   configFile,
   haproxyConfig,
+  logSwitch,
   mapFile,
   mapNames,
   scriptFile,
   scriptOf,
   socketFile,
+  type Abilities,
   type Places,
 } from './config.ts';
 
@@ -51,8 +53,7 @@ const ended = 'it ended';
 export class Haproxy {
   readonly #o: HaproxyOptions;
   #pid: string | undefined;
-  /** Whether it can be taught what Gateways need. */
-  #lua = false;
+  #can: Abilities = { lua: false, metrics: false };
   #held: HeldProgram | undefined;
   #timer: Timer | undefined;
   #wanted: boolean | undefined;
@@ -68,7 +69,7 @@ export class Haproxy {
   }
 
   get lua(): boolean {
-    return this.#lua;
+    return this.#can.lua;
   }
 
   want(wanted: boolean): void {
@@ -106,7 +107,7 @@ export class Haproxy {
     const begunMs = clock.monotonicMs();
     try {
       const version = await this.#version();
-      const config = haproxyConfig({ ...this.#o, lua: this.#lua });
+      const config = haproxyConfig({ ...this.#o, ...this.#can });
       const before = (await disk.readIfThere('ingress.config', configFile(dir)))?.toString();
       const running = await infoOf(dir);
       if (running?.version === version && before === config) this.#pid = running.pid;
@@ -121,8 +122,11 @@ export class Haproxy {
   async #version(): Promise<string> {
     const { spawn, binary = 'haproxy' } = this.#o;
     const { stdout } = await spawn.run('ingress.version', [binary, '-vv']);
-    this.#lua = /\bUSE_LUA=1\b|\+LUA\b/.test(stdout.toString());
-    return / version (\S+)/.exec(stdout.toString())?.[1] ?? '';
+    const said = stdout.toString();
+    const has = (what: string): boolean =>
+      new RegExp(`\\bUSE_${what}=1\\b|\\+${what}\\b`).test(said);
+    this.#can = { lua: has('LUA'), metrics: has('PROMEX') };
+    return / version (\S+)/.exec(said)?.[1] ?? '';
   }
 
   async #spawn(config: string): Promise<void> {
@@ -130,8 +134,12 @@ export class Haproxy {
     await endHaproxy(this.#o);
     await disk.makeDir('ingress.dir', dir, 0o700);
     await disk.makeDir('ingress.dir', `${dir}/certs`, 0o700);
-    for (const file of [...mapNames.map((name) => mapFile(dir, name)), certList(dir)])
-      await disk.writeAtomic('ingress.empty', file, '', { mode: 0o600 });
+    const empty = [
+      ...mapNames.map((name) => mapFile(dir, name)),
+      certList(dir),
+      logSwitch.file(dir),
+    ];
+    for (const file of empty) await disk.writeAtomic('ingress.empty', file, '', { mode: 0o600 });
     await disk.writeAtomic('ingress.script', scriptFile(dir), scriptOf(dir), { mode: 0o600 });
     await disk.writeAtomic('ingress.config', configFile(dir), config, { mode: 0o600 });
     const child = spawn.start('ingress.haproxy', [binary, '-db', '-f', configFile(dir)], {

@@ -1,14 +1,15 @@
 import type { Transport } from '../../api/gateway/listeners.ts';
 import { planGateways, type Entry, type GatewayPlan } from '../../api/gateway/plan.ts';
-import type { Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
+import type { ConfigMap, Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
 import { pemOf } from '../../api/ingress/pem.ts';
 import { routesOf, type Certificate, type Routes } from '../../api/ingress/routes.ts';
 import { servingNodes } from '../../api/ingress/serving-nodes.ts';
 import type { Pool } from '../../api/ingress/targets.ts';
-import { parseIpv4 } from '../../base/addresses.ts';
+import { parseCidr, parseIp, type Cidr } from '../../base/addresses.ts';
 import { messageOf } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Mirrors } from '../../client/mirrors.ts';
 import { NamedSecrets } from '../../client/named-secrets.ts';
@@ -36,6 +37,8 @@ export interface IngressOptions extends Omit<HaproxyOptions, 'started'> {
   reservedPorts: readonly number[];
   /** Told why the HAProxy of a port of Gateways alone does not run, and when it does. */
   portTrouble(port: number, why: string | undefined): void;
+  /** The ConfigMap of this node's proxies; see `proxiesOf`. */
+  settings?: Mirror<ConfigMap>;
   /** A mirror that has one Secret; asked for when an Ingress needs it. */
   secret(namespace: string, name: string): Mirror<Secret>;
 }
@@ -84,10 +87,10 @@ class IngressServer {
     const touch = (): void => this.#touch();
     this.#shared = new Teller(options, touch);
     this.#secrets = new NamedSecrets(options.secret, touch);
-    const { ingresses, classes, services, nodes, slices, gateways, clock } = options;
+    const { ingresses, classes, services, nodes, slices, gateways, clock, settings } = options;
     this.#gateways = gateways && new GatewayMirrors({ mirrors: gateways, clock, changed: touch });
-    for (const mirror of [ingresses, classes, services, nodes])
-      this.#stops.push(mirror.onChange(touch));
+    const followed = [ingresses, classes, services, nodes, ...(settings ? [settings] : [])];
+    for (const mirror of followed as Mirror<object>[]) this.#stops.push(mirror.onChange(touch));
     this.#stops.push(
       slices.onChange(({ object }) => {
         const [service] = sliceIndexes.service(object);
@@ -98,7 +101,7 @@ class IngressServer {
     this.#queue = portsIn(options.disk, options.dir).then((ports) =>
       ports.forEach((port) => this.#ports.set(port, this.#portTeller(port, 'http'))),
     );
-    const all = [ingresses, classes, services, nodes, slices].map((mirror) => mirror.synced);
+    const all = [...followed, slices].map((mirror) => mirror.synced);
     void Promise.all(all).then(() => {
       this.#synced = true;
       this.#touch();
@@ -205,6 +208,7 @@ class IngressServer {
       const tables = tablesOf({
         routes: share.routes,
         entries: share.entries,
+        proxies: proxiesOf([...(this.#o.settings?.list() ?? [])][0], this.#leftOut),
         endpoints: (pool) => this.#endpoints(pool, pools),
         secret: (namespace, name) => this.#secrets.get(namespace, name),
       });
@@ -227,12 +231,13 @@ class IngressServer {
     const key = `${namespace}/${service}`;
     pools.add(key);
     const place = { nodeName: this.#o.nodeName, zone: undefined };
-    // HAProxy is told of IPv4 alone.
-    const slices = [...this.#o.slices.byIndex('service', key)].filter(
-      ({ addressType }) => addressType === 'IPv4',
-    );
+    // Of a Service of both families one is enough.
+    const all = [...this.#o.slices.byIndex('service', key)];
+    const of = (family: string) => all.filter(({ addressType }) => addressType === family);
+    const [v4, v6] = [of('IPv4'), of('IPv6')];
+    const slices = v4.length > 0 ? v4 : v6;
     return endpointsOf(port, slices, place, this.#leftOut).backends.flatMap((one) => {
-      const ip = parseIpv4(one.ip);
+      const ip = parseIp(one.ip);
       return ip ? [{ ip, port: one.port }] : [];
     });
   }
@@ -274,4 +279,20 @@ class IngressServer {
     }
     return held;
   }
+}
+
+const mostProxies = 256;
+
+/**
+ * Who comes on behalf of others, by the PROXY protocol: the key `proxyProtocolFrom` of the
+ * ConfigMap, addresses and networks. What cannot be read is left out: who stands there comes for
+ * himself.
+ */
+function proxiesOf(settings: ConfigMap | undefined, leftOut: (what: string) => void): Cidr[] {
+  const words = (own(settings?.data, 'proxyProtocolFrom') ?? '').split(/[\s,]+/).filter(Boolean);
+  return words.slice(0, mostProxies).flatMap((word) => {
+    const cidr = parseCidr(word) ?? parseCidr(`${word}/${word.includes(':') ? 128 : 32}`);
+    if (!cidr) leftOut(`proxyProtocolFrom: ${JSON.stringify(word).slice(0, 80)} is no network`);
+    return cidr ?? [];
+  });
 }

@@ -4,8 +4,15 @@ import type { Entry } from '../../api/gateway/plan.ts';
 import type { Policy } from '../../api/ingress/annotations.ts';
 import { elementsOf, type Route } from '../../api/ingress/routes.ts';
 import type { Pool, Target } from '../../api/ingress/targets.ts';
-import { baseOf, bitsOf, bytesOf, type Ipv4, type Ipv4Cidr } from '../../base/addresses.ts';
-import type { Port } from '../../base/addresses.ts';
+import {
+  baseOf,
+  bitsOf,
+  bytesOf,
+  familyOf,
+  type Cidr,
+  type Ip,
+  type Port,
+} from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
 import type { MapName } from './config.ts';
 import { gatewayTables } from './gateway-tables.ts';
@@ -17,8 +24,10 @@ export interface TableView {
   routes: readonly Route[];
   /** Of Gateways. */
   entries: readonly Entry[];
+  /** Proxies that say for whom they come. */
+  proxies: readonly Cidr[];
   /** The endpoints that are ready, in an order that stays. */
-  endpoints(pool: Pool): readonly { ip: Ipv4; port: Port }[];
+  endpoints(pool: Pool): readonly { ip: Ip; port: Port }[];
   /** A Secret of a user; undefined when it is not there. */
   secret(namespace: string, name: string): Secret | undefined;
 }
@@ -32,9 +41,11 @@ const none = '-';
  */
 export function tablesOf(view: TableView): Tables {
   const tables = {
+    proxies: new Map(view.proxies.map((cidr) => [cidr, '1'])),
     policies: new Map<string, string>(),
     allow: new Map<string, string>(),
     users: new Map<string, string>(),
+    origins: new Map<string, string>(),
     pools: new Map<string, string>(),
     exact: new Map<string, string>(),
     prefix: new Map<string, string>(),
@@ -89,7 +100,7 @@ const isPlain = (policy: Policy): boolean =>
 function policyOf(
   { policy, owner }: Route,
   view: TableView,
-  tables: Record<'policies' | 'allow' | 'users', Map<string, string>>,
+  tables: Record<'policies' | 'allow' | 'users' | 'origins', Map<string, string>>,
 ): string {
   if (isPlain(policy)) return none;
   const id = hash(`${owner} ${JSON.stringify(policy)}`);
@@ -101,7 +112,9 @@ function policyOf(
     const credentials = credentialsOf(view.secret(namespace, name));
     if (credentials !== undefined) tables.users.set(`${id}/${credentials}`, '1');
   }
+  for (const origin of policy.cors?.origins ?? []) tables.origins.set(`${id}/${origin}`, '1');
   const { hstsSeconds, timeoutMs, bodyBytes, allow, users, rewrite, perSecond, sticky } = policy;
+  const { cors } = policy;
   const fields = [
     policy.redirect ? 'r' : none,
     hstsSeconds ?? none,
@@ -112,22 +125,27 @@ function policyOf(
     rewrite ?? none,
     perSecond ?? none,
     sticky ? 's' : none,
+    ...(cors
+      ? ['c', cors.methods.join(', '), cors.headers.join(', '), cors.seconds]
+      : [none, none, none, none]),
+    cors?.credentials ? 'y' : none,
   ];
   tables.policies.set(id, fields.join('|'));
   return id;
 }
 
-/** The addresses of a range as beginnings of eight hexadecimal digits. */
-function beginningsOf(cidr: Ipv4Cidr): string[] {
+/** The addresses of a range as beginnings of hexadecimal digits, those of IPv6 after a 6. */
+function beginningsOf(cidr: Cidr): string[] {
+  const family = familyOf(cidr) === 6 ? '6' : '';
   const hex = Buffer.from(bytesOf(baseOf(cidr)))
     .toString('hex')
     .toUpperCase();
   const bits = bitsOf(cidr);
   const whole = hex.slice(0, Math.floor(bits / 4));
-  if (bits % 4 === 0) return [whole];
+  if (bits % 4 === 0) return [family + whole];
   const first = Number.parseInt(hex[whole.length] ?? '0', 16);
   return Array.from({ length: 2 ** (4 - (bits % 4)) }, (_, i) =>
-    `${whole}${(first + i).toString(16)}`.toUpperCase(),
+    `${family}${whole}${(first + i).toString(16)}`.toUpperCase(),
   );
 }
 

@@ -165,7 +165,13 @@ export class Teller {
 }
 
 const nothingTold = (): Told => ({
-  tables: tablesOf({ routes: [], entries: [], endpoints: () => [], secret: () => undefined }),
+  tables: tablesOf({
+    routes: [],
+    entries: [],
+    proxies: [],
+    endpoints: () => [],
+    secret: () => undefined,
+  }),
   certificates: new Map(),
 });
 

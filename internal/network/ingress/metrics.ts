@@ -1,0 +1,21 @@
+import { askProgram } from '../../io/local-socket.ts';
+import { metricsSocket } from './config.ts';
+import { portDir } from './haproxy.ts';
+
+const askMs = 5_000;
+
+/**
+ * What HAProxy counts, as Prometheus reads it: of the ports that Ingresses have, or of a port of
+ * Gateways alone. Undefined when none runs there.
+ */
+export async function ingressMetrics(
+  dir: string,
+  port: number | undefined,
+): Promise<string | undefined> {
+  const socket = metricsSocket(port === undefined ? dir : portDir(dir, port));
+  // A HAProxy in reach of one answer: no connection is kept, nothing is chunked.
+  const asked = { text: 'GET /metrics HTTP/1.0\r\n\r\n', timeoutMs: askMs };
+  const said = await askProgram('ingress.metrics', socket, asked).catch(() => '');
+  const end = said.indexOf('\r\n\r\n');
+  return /^HTTP\/1\.[01] 200 /.test(said) && end > 0 ? said.slice(end + 4) : undefined;
+}
