@@ -285,15 +285,15 @@ describe('Ingress', () => {
   it('shows requests while somebody looks, and counts them', async () => {
     onTestFailed(() => void (failed = true));
     const skiff = join(root, 'dist/skiff');
-    const looking = cluster.node.start([skiff, 'ingress-log'], 'ingress.log');
+    const command = ['timeout', '-s', 'INT', '20', skiff, 'ingress-log'];
+    const looking = cluster.node.start(command, 'ingress.log');
+    const ended = new Promise((resolve) => looking.once('close', resolve));
     const seen = (): string => readFileSync(join(cluster.node.disk, 'ingress.log'), 'utf8');
     await until('the request is shown', () => {
       get('a.test', '/sub/?q=1');
       return /"GET a\.test\/sub\/\?q=1 HTTP\/1\.1" 200 /.test(seen());
     });
     expect(seen()).toContain(`${cluster.node.hostIp} - - [`);
-    looking.kill('SIGTERM');
-    const ended = new Promise((resolve) => looking.once('close', resolve));
     await ended;
     const last = seen();
     get('a.test', '/after');
