@@ -56,9 +56,11 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
       changed: () => heart?.poke(),
     },
   );
+  // The Node is told of at once; its network may still be starting.
   heart = await startNodeHeart({ ...options, machine, runtime, nodes });
+  const network = (await options.network) ?? {};
   const parts = await assemble({
-    ...{ options, machine, runtime, heart, events, nodes, pods, services, synced },
+    ...{ options, machine, runtime, network, heart, events, nodes, pods, services, synced },
   });
   const { set } = parts;
   const ended = new Ended();

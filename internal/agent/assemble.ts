@@ -13,7 +13,7 @@ import { ImagePuller } from './images/image-puller.ts';
 import type { Machine } from './machine.ts';
 import { MirrorPods } from './mirror-pods.ts';
 import type { NodeHeart } from './node-heart.ts';
-import type { AgentOptions } from './options.ts';
+import type { AgentOptions, NodeNetwork } from './options.ts';
 import type { PodAddresses } from './pods/pod-addresses.ts';
 import { BackOff } from './pods/back-off.ts';
 import { containerReference } from './pods/container-reference.ts';
@@ -37,6 +37,7 @@ export interface AssembleInput {
   options: AgentOptions;
   machine: Machine;
   runtime: OpenedRuntime;
+  network: NodeNetwork;
   heart: NodeHeart;
   events: EventRecorder;
   nodes: Mirror<Node>;
@@ -75,7 +76,7 @@ const noPodAddresses: PodAddresses = {
 
 /** Everything that pods need, put together. */
 export async function assemble(input: AssembleInput): Promise<Parts> {
-  const { options, machine, runtime, events } = input;
+  const { options, machine, runtime, network, events } = input;
   const { clock, disk, log, client } = options;
   const references = new References({ client, clock, log });
   const images = new ImagePuller({
@@ -154,8 +155,8 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
       runtimeSettled: () => runtime.settled,
       offline: () => !input.synced.done,
     },
-    podAddresses: options.podAddresses ?? noPodAddresses,
-    lookAtWays: () => options.podWays?.look(),
+    podAddresses: network.podAddresses ?? noPodAddresses,
+    lookAtWays: () => network.podWays?.look(),
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
     images,
@@ -194,7 +195,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     clock,
     log,
   });
-  const stopWays = options.podWays?.follow({
+  const stopWays = network.podWays?.follow({
     pods: () => set.linked(),
     cutOff: (sandboxId) => set.cutOff(sandboxId),
   });

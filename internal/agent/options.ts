@@ -55,6 +55,12 @@ export interface PodWays {
   look(): void;
 }
 
+/** What the node's own network has to do with pods; what is left out is others' work. */
+export interface NodeNetwork {
+  podAddresses?: PodAddresses | undefined;
+  podWays?: PodWays | undefined;
+}
+
 export interface AgentOptions {
   /** Speaks as `system:node:<name>`. */
   client: Client;
@@ -110,8 +116,8 @@ export interface AgentOptions {
   disableShell?: boolean;
   /** The node has a pod network: its CNI list must stand when this resolves. */
   onPodCidr(podCidr: string): Promise<void> | void;
-  podAddresses?: PodAddresses;
-  podWays?: PodWays;
+  /** What carries the packets of pods; it may still be starting. No pod starts before it stands. */
+  network?: Promise<NodeNetwork>;
   clock: Clock;
   disk: Disk;
   processes: Processes;

@@ -5,6 +5,7 @@ import { httpClient } from '../client/http.ts';
 import { realDisk } from '../io/disk.ts';
 import { readPair } from '../pki/pair-files.ts';
 import { readCluster } from '../supervisor/agent-settings.ts';
+import { readPlain } from '../supervisor/plain/kept.ts';
 import { serverNameOfApi } from '../supervisor/api-names.ts';
 
 /**
@@ -16,17 +17,22 @@ export async function agentClient(
   userAgent: string,
 ): Promise<{ client: Client & { close(): void }; node: string } | undefined> {
   const dir = join(dataDir, 'agent');
-  const [cluster, found] = await Promise.all([
+  const [plain, cluster, found] = await Promise.all([
+    readPlain(realDisk, dir),
     readCluster(realDisk, dir),
     readPair(realDisk, dir, 'client-kubelet'),
   ]);
-  if (!cluster || !found || 'fault' in found) return undefined;
+  if (!found || 'fault' in found) return undefined;
   const { pair } = found;
-  const client = httpClient({
+  const own = cluster && {
     server: `https://127.0.0.1:${lbServerPort}`,
-    tls: () => ({ ca: cluster.serverCa, ...pair, serverName: serverNameOfApi }),
-    userAgent,
-  });
+    ca: cluster.serverCa,
+    serverName: serverNameOfApi,
+  };
+  const to = plain ?? own;
+  if (!to) return undefined;
+  const { server, ca, serverName } = to;
+  const client = httpClient({ server, ca, serverName, ...pair, userAgent });
   const [, node = ''] = /CN=system:node:(\S+)/.exec(new X509Certificate(pair.cert).subject) ?? [];
   return { client, node };
 }

@@ -28,6 +28,8 @@ const works = (name: string, kind: Flag['kind'], help: string, more: Partial<Fla
 });
 const server = (name: string, kind: Flag['kind'], help: string, more: Partial<Flag> = {}): Flag =>
   works(name, kind, help, { for: 'server', ...more });
+const agent = (name: string, kind: Flag['kind'], help: string, more: Partial<Flag> = {}): Flag =>
+  works(name, kind, help, { for: 'agent', ...more });
 const none = (
   names: string[],
   kind: Flag['kind'],
@@ -164,6 +166,24 @@ export const flags: Flag[] = [
     short: 's',
     env: ['SKIFF_URL'],
   }),
+  agent(
+    'kubeconfig',
+    'text',
+    'In the place of --server and --token: a kubeconfig of a plain API server (a kube-apiserver) ' +
+      'whose cluster to join',
+  ),
+  agent('cluster-dns', 'text', 'With a plain API server: address of the cluster DNS'),
+  agent('cluster-domain', 'text', 'With a plain API server: domain of the cluster'),
+  agent('cluster-cidr', 'text', 'With a plain API server: addresses of pods'),
+  agent('service-cidr', 'text', 'With a plain API server: addresses of services'),
+  agent(
+    'flannel-backend',
+    'text',
+    'With a plain API server: vxlan or host-gw = make the pod network as Flannel does and carry ' +
+      'out Services and policies; none = leave that to the DaemonSets of the cluster ' +
+      '(default none)',
+    { values: ['vxlan', 'host-gw', 'none'] },
+  ),
   server('server', 'text', 'URL of a server of the cluster to join as one more server', {
     short: 's',
     env: ['SKIFF_URL'],

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { checkRegistryKeys, parseRegistries } from '../agent/containerd/registries.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
@@ -27,7 +28,14 @@ export async function checkMachine(config: ServerConfig, doors: Doors): Promise<
 
 /** The same for a node that joins. */
 export async function checkAgentMachine(config: AgentConfig, doors: Doors): Promise<void> {
-  const { tokenFile } = config;
+  const { tokenFile, kubeconfig } = config;
+  const kept = join(config.dataDir, 'agent/plain-cluster.json');
+  if (
+    kubeconfig !== undefined &&
+    !(await doors.disk.stat(op, kubeconfig)) &&
+    !(await doors.disk.stat(op, kept))
+  )
+    throw new ConfigError(`--kubeconfig: ${kubeconfig}: no such file`, { op });
   if (tokenFile !== undefined && !(await doors.disk.stat(op, tokenFile)))
     throw new ConfigError(`--token-file: ${tokenFile}: no such file`, { op });
   await checkNodeMachine(config, doors);

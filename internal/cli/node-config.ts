@@ -1,12 +1,13 @@
 import { join } from 'node:path';
+import { parseCidrs } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { AgentConfig, NodeConfig } from '../supervisor/config.ts';
 import { backends } from '../supervisor/agent-settings.ts';
 import { parseToken } from '../pki/tokens.ts';
 import { kubeletSettings } from './program-args.ts';
-import { addresses, list, names, pairs, port, text } from './setting-values.ts';
+import { address, addresses, list, names, pairs, port, text } from './setting-values.ts';
 import type { Settings } from './settings.ts';
-import { checkNodeLabels, checkNodeTaints } from './value-checks.ts';
+import { checkClusterDomain, checkNodeLabels, checkNodeTaints } from './value-checks.ts';
 
 const op = 'config';
 
@@ -18,10 +19,23 @@ export function agentConfig(settings: Settings, warn: Warn = silently): AgentCon
   const server = text(settings, 'server');
   const token = text(settings, 'token') ?? text(settings, 'cluster-secret');
   const tokenFile = text(settings, 'token-file');
+  const kubeconfig = text(settings, 'kubeconfig');
+  const lbServerPort = port(settings, 'lb-server-port') ?? 6444;
+  const rest = { ...nodeConfig(settings, warn), lbServerPort, told: toldOfCluster(settings) };
+  if (kubeconfig !== undefined) {
+    const also = server !== undefined ? 'server' : token !== undefined ? 'token' : undefined;
+    if (also !== undefined)
+      throw new ConfigError(`--kubeconfig names the server and who asks: --${also} is too much`, {
+        op,
+      });
+    return { ...rest, server: '', kubeconfig, token: undefined, tokenFile: undefined };
+  }
   if (server === undefined)
     throw new ConfigError('an agent needs --server', {
       op,
-      hint: 'give the URL of the server, https://<address>:6443',
+      hint:
+        'give the URL of the server, https://<address>:6443, or the --kubeconfig of a plain API ' +
+        'server',
     });
   if (!URL.canParse(server) || new URL(server).protocol !== 'https:')
     throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
@@ -31,8 +45,26 @@ export function agentConfig(settings: Settings, warn: Warn = silently): AgentCon
       hint: 'take it from server/agent-token on the server',
     });
   if (token !== undefined && tokenFile === undefined) parseToken(token);
-  const lbServerPort = port(settings, 'lb-server-port') ?? 6444;
-  return { ...nodeConfig(settings, warn), server, token, tokenFile, lbServerPort };
+  return { ...rest, server, token, tokenFile };
+}
+
+/** What a skiff server tells its nodes, and a plain API server may not. */
+function toldOfCluster(settings: Settings): AgentConfig['told'] {
+  const range = (name: string): string | undefined => {
+    const value = text(settings, name);
+    if (value !== undefined && parseCidrs(value) === undefined)
+      throw new ConfigError(`--${name}: "${value}" is not a range of addresses`, { op });
+    return value;
+  };
+  const clusterDomain = text(settings, 'cluster-domain');
+  if (clusterDomain !== undefined) checkClusterDomain(clusterDomain);
+  return {
+    clusterDns: address(settings, 'cluster-dns'),
+    clusterDomain,
+    clusterCidr: range('cluster-cidr'),
+    serviceCidr: range('service-cidr'),
+    backend: backends.find((one) => one === text(settings, 'flannel-backend')),
+  };
 }
 
 /** What every node is told, beside a server or alone. */

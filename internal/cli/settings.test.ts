@@ -277,15 +277,14 @@ describe('what has no effect is told in one line', () => {
   test('one file serves servers and agents', async () => {
     await writeFile(
       file,
-      'server: https://192.0.2.1:6443\ntoken: secret\ncluster-cidr: 10.9.0.0/16\ndisable: ' +
-        '[traefik]\n',
+      'server: https://192.0.2.1:6443\ntoken: secret\ntls-san: [a]\ndisable: ' + '[traefik]\n',
     );
     expect(agentConfig(await gather([], {}, 'agent'))).toMatchObject({
       server: 'https://192.0.2.1:6443',
       token: 'secret',
     });
     expect(warnings.map((w) => w.replace(/^.*: "/, '"'))).toEqual([
-      '"cluster-cidr" is for "skiff server" and has no effect here',
+      '"tls-san" is for "skiff server" and has no effect here',
       '"disable" is for "skiff server" and has no effect here',
     ]);
   });

@@ -1,8 +1,9 @@
 import { ConfigError } from '../base/errors.ts';
 import { runShell, type ShellCall, type ShellStreams } from '../client/remote-shell.ts';
 import { realClock } from '../io/clock.ts';
+import { realDisk } from '../io/disk.ts';
 import { realSpawn } from '../io/spawn.ts';
-import { connectionOf } from './kube-client.ts';
+import { connectionOf } from '../client/kubeconfig.ts';
 
 export interface ShellOptions {
   kubeconfig: string;
@@ -16,8 +17,10 @@ export async function shellCall(
   kubeconfig: string,
   asked: { node: string; command: string[] },
 ): Promise<ShellCall> {
-  const { server, ca, cert, key, token, serverName, insecureSkipVerify } =
-    await connectionOf(kubeconfig);
+  const { server, ca, cert, key, token, serverName, insecureSkipVerify } = await connectionOf(
+    kubeconfig,
+    realDisk,
+  );
   const tls = { ca, cert, key, servername: serverName, rejectUnauthorized: !insecureSkipVerify };
   return { server, tls, token, ...asked };
 }

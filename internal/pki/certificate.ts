@@ -185,17 +185,7 @@ export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Id
       ),
       authorityKey(authority),
       ...(sans.length
-        ? [
-            extension(
-              extensionIds.alternativeNames,
-              false,
-              alternativeNames({
-                ...noNames,
-                dns: sans.filter((san) => !parseStrictIp(san)),
-                addresses: sans.flatMap((san) => parseStrictIp(san) ?? []),
-              }),
-            ),
-          ]
+        ? [extension(extensionIds.alternativeNames, false, alternativeNames(namesOf(sans)))]
         : []),
     ],
   });
@@ -309,19 +299,26 @@ function signed(options: ToBeSigned): string {
   return toPem(sequence(body, algorithm, bits(signature)));
 }
 
-function extension(id: string, critical: boolean, value: Der): Der {
+export function extension(id: string, critical: boolean, value: Der): Der {
   return sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value));
 }
 
 const authorityKey = ({ publicKey }: Certificate): Der =>
   extension(extensionIds.authorityKeyId, false, sequence(implicit(0, keyId(publicKey()))));
 
-function distinguishedName(cn: string, orgs: string[]): Der {
+export function distinguishedName(cn: string, orgs: string[]): Der {
   const part = (id: string, value: string): Der => setOf(sequence(oid(id), utf8(value)));
   return sequence(...orgs.map((org) => part('2.5.4.10', org)), part('2.5.4.3', cn));
 }
 
-function alternativeNames({ dns, emails, addresses, uris }: AlternativeNames): Der {
+/** Host names and addresses, told apart. */
+export const namesOf = (sans: readonly string[]): AlternativeNames => ({
+  ...noNames,
+  dns: sans.filter((san) => !parseStrictIp(san)),
+  addresses: sans.flatMap((san) => parseStrictIp(san) ?? []),
+});
+
+export function alternativeNames({ dns, emails, addresses, uris }: AlternativeNames): Der {
   const text = (tag: number, names: string[]): Der[] =>
     names.map((name) => implicit(tag, Buffer.from(name, 'latin1')));
   return sequence(

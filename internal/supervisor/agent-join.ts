@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError, messageOf } from '../base/errors.ts';
-import { realDial, type Dial } from '../io/dial.ts';
+import { dialPool, realDial, type Dial, type DialTarget } from '../io/dial.ts';
 import type { Identity } from '../pki/certificate.ts';
 import { certificateFault } from '../pki/pair-files.ts';
 import type { NodePurpose } from '../pki/node-certificates.ts';
@@ -64,7 +64,10 @@ export async function joinAsNode(
 }
 
 /** The token of the command line or its file. */
-async function toldToken(config: AgentConfig, { disk }: Pick<Doors, 'disk'>): Promise<string> {
+export async function toldToken(
+  config: AgentConfig,
+  { disk }: Pick<Doors, 'disk'>,
+): Promise<string> {
   if (config.tokenFile === undefined) return config.token ?? '';
   return (await disk.read('token file', config.tokenFile)).toString();
 }
@@ -93,19 +96,40 @@ async function keptMembership(o: {
   return found && { cluster, certificates: found.all, kept: true };
 }
 
-async function joinNow(
-  config: AgentConfig,
-  doors: Doors,
-  { facts, dial, dir, token }: { facts: NodeFacts; dial: Dial; dir: string; token: Token },
-): Promise<Membership> {
-  const url = config.server;
+interface Joining {
+  facts: NodeFacts;
+  dial: Dial;
+  dir: string;
+  token: Token;
+}
+
+async function joinNow(config: AgentConfig, doors: Doors, o: Joining): Promise<Membership> {
   const { log } = doors;
-  const { target, ca: vouched } = await trustedAuthority({
+  const { token, dial } = o;
+  const url = config.server;
+  const { target, ca } = await trustedAuthority({
     url,
     token,
     dial,
     warn: (message, more) => log.warn(message, more),
   });
+  // A handshake costs more than the question.
+  const pool = dialPool({ tls: true });
+  try {
+    return await joinOver(config, doors, o, { target: { ...target, pool }, vouched: ca });
+  } finally {
+    pool.close();
+  }
+}
+
+async function joinOver(
+  config: AgentConfig,
+  doors: Doors,
+  { facts, dial, dir, token }: Joining,
+  { target, vouched }: { target: DialTarget; vouched: string },
+): Promise<Membership> {
+  const url = config.server;
+  const { log } = doors;
   log.info('joining: the server is the one that the token names', { server: url });
   const get = async (path: string): Promise<string> => {
     const answer = await ask(dial, url, { ...target, tls: { ca: vouched } }, path, {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import { messageOf } from '../base/errors.ts';
+import type { Client } from '../client/client.ts';
 import { httpClient } from '../client/http.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { rememberingClient } from '../client/remembering/remembering-client.ts';
@@ -13,13 +14,15 @@ import { serverNameOfApi } from './api-names.ts';
 import { joinAsNode, nodeSecret, refreshSettings, renewCertificates } from './agent-join.ts';
 import { startBalancer } from './balancer.ts';
 import { guardClock } from './clock-guard.ts';
-import type { AgentConfig, NodeConfig } from './config.ts';
+import type { Starting, Way } from './agent-way.ts';
+import type { AgentConfig } from './config.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel } from './kernel-events.ts';
 import { kubeletPort } from './node.ts';
-import { runNode, takeMachine, type Machine } from './node-process.ts';
+import { runNode, takeMachine } from './node-process.ts';
 import { nodeVoice } from './node-voice.ts';
+import { plainWay } from './plain/way.ts';
 import { startRenewal } from './renewal.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 import { keepTunnels } from './tunnel-client.ts';
@@ -68,36 +71,14 @@ const networkRemembers = [
   'configmaps',
 ];
 
-interface Starting {
-  config: AgentConfig;
-  doors: Doors;
-  machine: Machine;
-  parts: Part[];
-}
-
-async function startParts({ config, doors, machine, parts }: Starting): Promise<void> {
+async function startParts(o: Starting & { parts: Part[] }): Promise<void> {
+  const { config, doors, machine, parts } = o;
   const { clock, log } = doors;
   const { ledger, facts, troubles, lastMs } = machine;
-  const { cluster, certificates } = await joinAsNode(config, doors, { facts });
-  const servers = new ServerList(toldServer(config), cluster.servers, spreadOf(facts.name));
-  const balancer = await startBalancer({
-    ...doors,
-    port: config.lbServerPort,
-    servers,
-    log: log.named('servers'),
-  });
-  parts.push({ name: 'load balancer', stop: () => balancer.stop() });
-  let shown = certificates;
-  let started = false;
-  const clientOf = (who: () => Identity): HttpApi =>
-    httpClient({
-      server: `https://127.0.0.1:${balancer.port}`,
-      tls: () => ({ ca: cluster.serverCa, ...who(), serverName: serverNameOfApi }),
-      userAgent: 'skiff-agent',
-    });
-  const https = [clientOf(() => shown.kubelet), clientOf(() => shown.network)] as const;
+  const way = (await plainWay(o)) ?? (await wayToServers(o));
+  parts.push(...way.parts);
   const secret = await nodeSecret(config, doors);
-  const remembered = (name: string, of: HttpApi, resources: readonly string[]) =>
+  const remembered = (name: string, of: Client, resources: readonly string[]) =>
     rememberingClient({
       client: of,
       files: new SealedFiles({
@@ -109,11 +90,10 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
       log: log.named('remembered'),
       resources,
     });
-  const client = remembered('kubelet', https[0], kubeletRemembers);
-  const network = remembered('network', https[1], networkRemembers);
+  const client = remembered('kubelet', way.clients[0], kubeletRemembers);
+  const network = remembered('network', way.clients[1], networkRemembers);
   const networkMirrors = mirrorFactory(network, clock, log.named('network'));
   parts.push(
-    { name: 'clients', stop: () => https.forEach((one) => one.close()) },
     { name: 'remembered', stop: () => [client, network].forEach((one) => one.stop()) },
     { name: 'network mirrors', stop: () => networkMirrors.stop() },
   );
@@ -126,70 +106,23 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     guardClock({ dataDir: config.dataDir, doors, lastMs, troubles, said: voice.warn }),
     renewal,
   );
-  const { settings } = cluster;
-  const nodeConfig: NodeConfig = {
-    ...config,
-    flannelBackend: settings.flannelBackend,
-    flannelIpv6Masq: settings.flannelIpv6Masq === true,
-    flannelExternalIp: settings.flannelExternalIp === true,
-    disableKubeProxy: settings.disableKubeProxy,
-  };
-  const refresh = async (): Promise<void> => {
-    const about = { cluster, servers: servers.all, shown: shown.kubelet, port: balancer.port };
-    if (await refreshSettings(config, doors, about))
-      log.warn('settings of the cluster have changed: they count from the next start on');
-  };
   const node = await runNode({
-    config: nodeConfig,
-    cluster: settings,
+    config: way.node,
+    cluster: way.settings,
+    packets: way.packets,
     facts,
     doors,
     ledger,
     client,
     networkMirrors,
-    slicesOf: (slices) => livingServers(slices, servers),
-    identities: async () => {
-      // A node starts with what it has; what is due is asked for once it runs.
-      if (started) {
-        // Nobody answers one whose certificate has ended: it gets another first.
-        await refresh().catch((error: unknown) =>
-          log.debug('the servers tell nothing new', { error: messageOf(error) }),
-        );
-        shown =
-          (await renewCertificates(config, doors, { facts, cluster, port: balancer.port })) ??
-          shown;
-      }
-      started = true;
-      return { kubelet: shown.kubelet, kubeletServing: shown['kubelet-serving'] };
-    },
-    clientCa: cluster.clientCa,
+    ...(way.slicesOf && { slicesOf: way.slicesOf }),
+    identities: () => way.identities(renewal),
+    clientCa: way.clientCa,
     troubles,
     kernel,
     renewal,
   });
-  parts.push(...node.parts);
-  const tunnels = keepTunnels({
-    ca: cluster.serverCa,
-    shown: () => shown.kubelet,
-    servers,
-    inward: {
-      kubeletPort,
-      pods: () => node.pods(),
-      podCidr: () => node.podCidr(),
-      ownAddresses: () => doors.host.addresses().map(({ address }) => address),
-    },
-    troubles,
-    clock,
-    log: log.named('tunnel'),
-  });
-  parts.push({ name: 'tunnels', stop: () => tunnels.stop() });
-  parts.push(
-    followServers({ mirrors: networkMirrors, servers, log }, async () => {
-      log.info('the servers of the cluster are known', { servers: servers.all.join(' ') });
-      tunnels.look();
-      await refresh();
-    }),
-  );
+  parts.push(...node.parts, ...way.beside(node, networkMirrors));
   parts.push(
     followAddresses({
       config,
@@ -205,6 +138,101 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     }),
   );
   void renewal.look();
+}
+
+/** The way to skiff servers, whichever of them lives. */
+async function wayToServers({ config, doors, machine }: Starting): Promise<Way> {
+  const { clock, log } = doors;
+  const { facts, troubles } = machine;
+  sayWhatDoesNotCount(config, log);
+  const { cluster, certificates } = await joinAsNode(config, doors, { facts });
+  const servers = new ServerList(toldServer(config), cluster.servers, spreadOf(facts.name));
+  const balancer = await startBalancer({
+    ...doors,
+    port: config.lbServerPort,
+    servers,
+    log: log.named('servers'),
+  });
+  let shown = certificates;
+  let started = false;
+  const clientOf = (who: () => Identity): HttpApi =>
+    httpClient({
+      server: `https://127.0.0.1:${balancer.port}`,
+      tls: () => ({ ca: cluster.serverCa, ...who(), serverName: serverNameOfApi }),
+      userAgent: 'skiff-agent',
+    });
+  const clients = [clientOf(() => shown.kubelet), clientOf(() => shown.network)] as const;
+  const { settings } = cluster;
+  const refresh = async (): Promise<void> => {
+    const about = { cluster, servers: servers.all, shown: shown.kubelet, port: balancer.port };
+    if (await refreshSettings(config, doors, about))
+      log.warn('settings of the cluster have changed: they count from the next start on');
+  };
+  return {
+    settings,
+    node: {
+      ...config,
+      flannelBackend: settings.flannelBackend,
+      flannelIpv6Masq: settings.flannelIpv6Masq === true,
+      flannelExternalIp: settings.flannelExternalIp === true,
+      disableKubeProxy: settings.disableKubeProxy,
+    },
+    packets: true,
+    clients,
+    clientCa: cluster.clientCa,
+    slicesOf: (slices) => livingServers(slices, servers),
+    identities: async () => {
+      // A node starts with what it has; what is due is asked for once it runs.
+      if (started) {
+        // Nobody answers one whose certificate has ended: it gets another first.
+        await refresh().catch((error: unknown) =>
+          log.debug('the servers tell nothing new', { error: messageOf(error) }),
+        );
+        shown =
+          (await renewCertificates(config, doors, { facts, cluster, port: balancer.port })) ??
+          shown;
+      }
+      started = true;
+      return { kubelet: shown.kubelet, kubeletServing: shown['kubelet-serving'] };
+    },
+    parts: [
+      { name: 'load balancer', stop: () => balancer.stop() },
+      { name: 'clients', stop: () => clients.forEach((one) => one.close()) },
+    ],
+    beside: (node, mirrors) => {
+      const tunnels = keepTunnels({
+        ca: cluster.serverCa,
+        shown: () => shown.kubelet,
+        servers,
+        inward: {
+          kubeletPort,
+          pods: () => node.pods(),
+          podCidr: () => node.podCidr(),
+          ownAddresses: () => doors.host.addresses().map(({ address }) => address),
+        },
+        troubles,
+        clock,
+        log: log.named('tunnel'),
+      });
+      return [
+        { name: 'tunnels', stop: () => tunnels.stop() },
+        followServers({ mirrors, servers, log }, async () => {
+          log.info('the servers of the cluster are known', { servers: servers.all.join(' ') });
+          tunnels.look();
+          await refresh();
+        }),
+      ];
+    },
+  };
+}
+
+/** What is told to a node that joins a skiff server, and that server knows better. */
+function sayWhatDoesNotCount({ told }: AgentConfig, log: Log): void {
+  const said = Object.entries(told).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (said.length > 0)
+    log.warn('a skiff server tells its nodes of the cluster: what was said here does not count', {
+      said: said.join(' '),
+    });
 }
 
 /** Nodes begin with different servers, each with the same again. */

@@ -46,7 +46,12 @@ export async function trustedAuthority({
     throw new ConfigError(
       `${url} does not answer as a skiff server does (status ${first.status} for ` +
         `${handshakePaths.authority})`,
-      { op, hint: 'give --server the address of a running server' },
+      {
+        op,
+        hint:
+          'give --server the address of a running server; the API server of another cluster ' +
+          'takes a bootstrap token of its own, or a --kubeconfig',
+      },
     );
   const hash = caHashOf(first.body);
   const ca = token.caHash === '' ? first.body : vouchedFor(first.body, token.caHash);

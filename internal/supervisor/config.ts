@@ -147,8 +147,19 @@ export interface ServerConfig extends NodeConfig {
 }
 
 export interface AgentConfig extends NodeConfig {
-  /** URL of a server, or of what stands before all. */
+  /** URL of a server, or of what stands before all; empty with a kubeconfig. */
   server: string;
+  /** How a plain API server is reached, and who asks it for a certificate. */
+  kubeconfig?: string | undefined;
+  /** What a plain API server may not tell of its cluster. */
+  told: {
+    clusterDns?: string | undefined;
+    clusterDomain?: string | undefined;
+    clusterCidr?: string | undefined;
+    serviceCidr?: string | undefined;
+    /** Without one the pod network and the Services are others' work. */
+    backend?: Backend | undefined;
+  };
   token: string | undefined;
   tokenFile: string | undefined;
   /** Port of 127.0.0.1 that leads to whichever server lives. */

@@ -12,7 +12,7 @@ import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { assetBytes, buildInfo } from '../io/assets.ts';
 import { ingressMetrics } from '../network/ingress/metrics.ts';
-import type { NetworkOptions } from '../network/network.ts';
+import type { Network, NetworkOptions } from '../network/network.ts';
 import { requireWireguard } from '../network/overlay/wireguard.ts';
 import { flannelAnnotations, type Shown } from '../network/overlay/annotations.ts';
 import { ownKey } from '../network/overlay/wireguard-key.ts';
@@ -37,6 +37,8 @@ import type { Part } from './running.ts';
 export interface NodeOptions {
   config: NodeConfig;
   cluster: ClusterNetwork;
+  /** False: Services, policies and the pods' network are carried out by others. */
+  packets: boolean;
   facts: NodeFacts;
   doors: Doors;
   ledger: Ledger;
@@ -66,6 +68,15 @@ export interface OwnNode {
   podCidr(): string | undefined;
 }
 
+const networkOfOthers: Network = {
+  podAddresses: undefined,
+  podWays: undefined,
+  ready: Promise.resolve(),
+  setPodCidr: () => Promise.resolve(),
+  readdress: () => Promise.resolve(),
+  stop: () => undefined,
+};
+
 /** Where a node answers for logs, exec and the like. */
 export const kubeletPort = 10250;
 
@@ -80,11 +91,10 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   await raiseLimits(doors);
   const wireguardKey = await wireguardOf(config, doors);
   const shown = shownOf(config.flannelBackend, wireguardKey);
-  const network = await startNodeNetwork({
-    ...options,
-    mirrors: options.networkMirrors,
-    wireguardKey,
-  });
+  // containerd and the kernel's tables are started side by side.
+  const starting = options.packets
+    ? startNodeNetwork({ ...options, mirrors: options.networkMirrors, wireguardKey })
+    : Promise.resolve(networkOfOthers);
   let podCidr: string | undefined;
   const agent = await createAgent({
     ...doors,
@@ -106,7 +116,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     unsafeSysctls: config.unsafeSysctls,
     agentDir: join(config.dataDir, 'agent'),
     runDir: config.runDir,
-    clusterDns: [options.cluster.clusterDns],
+    clusterDns: options.cluster.clusterDns === '' ? [] : [options.cluster.clusterDns],
     clusterDomain: options.cluster.clusterDomain,
     ...(config.resolvConf !== undefined && { resolvConf: config.resolvConf }),
     ...(config.runtimeEndpoint !== undefined && {
@@ -126,20 +136,22 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     ingressMetrics: (port) => ingressMetrics(ingressDir(config.runDir), port),
     onPodCidr: (range) => {
       podCidr = range;
-      return network.setPodCidr(range);
+      return starting.then((network) => network.setPodCidr(range));
     },
-    ...(network.podWays && { podWays: network.podWays }),
-    ...(network.podAddresses && { podAddresses: network.podAddresses }),
+    network: starting,
     dial: doors.dial,
     log: doors.log.named('agent'),
   });
+  const network = await starting;
   void agent.ready.catch((error: unknown) =>
     doors.log.error('the node could not be registered', { error: messageOf(error) }),
   );
   return {
     parts: [
       { name: 'network', stop: () => network.stop() },
-      await startNodeIngress({ ...options, mirrors: options.networkMirrors }),
+      ...(options.packets
+        ? [await startNodeIngress({ ...options, mirrors: options.networkMirrors })]
+        : []),
       { name: 'agent', stop: () => agent.stop(), machineEnds: () => agent.endPods() },
     ],
     readdress: async () => {

@@ -429,6 +429,7 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Own
   const { config, doors, facts, identities, api } = options;
   const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
   const node = await runNode({
+    packets: true,
     ...options,
     cluster: config,
     client,

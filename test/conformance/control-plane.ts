@@ -9,7 +9,9 @@ import { run, until } from '../e2e/node.ts';
 
 /**
  * Upstream's own kube-apiserver, controller manager and scheduler on this machine, on a store of
- * somebody's. No node.
+ * somebody's. No node, unless it is given the `address` of this machine that nodes reach it by:
+ * then it gives them ranges for pods, lets them join by bootstrap tokens, and believes none whose
+ * serving certificate its authority has not signed.
  */
 export class ControlPlane {
   readonly kubeconfig: string;
@@ -18,7 +20,10 @@ export class ControlPlane {
   readonly #children: ChildProcess[] = [];
   readonly #names = new Map<ChildProcess, string>();
 
-  constructor(tools: string, dir: string) {
+  readonly #address: string | undefined;
+
+  constructor(tools: string, dir: string, { address }: { address?: string } = {}) {
+    this.#address = address;
     this.#tools = tools;
     this.dir = dir;
     this.kubeconfig = join(dir, 'admin.kubeconfig');
@@ -59,12 +64,28 @@ export class ControlPlane {
       `--cluster-signing-cert-file=${this.#at('ca.crt')}`,
       `--cluster-signing-key-file=${this.#at('ca.key')}`,
       '--use-service-account-credentials=true',
+      ...(this.#address === undefined
+        ? []
+        : [
+            '--controllers=*,bootstrap-signer-controller,token-cleaner-controller',
+            '--allocate-node-cidrs=true',
+            '--cluster-cidr=10.42.0.0/16',
+          ]),
     ]);
     this.start('kube-scheduler', [
       join(this.#tools, 'kube-scheduler'),
       ...common,
       `--secure-port=${await freePort()}`,
     ]);
+  }
+
+  get #host(): string {
+    return this.#address ?? '127.0.0.1';
+  }
+
+  /** Where its API server answers. */
+  get url(): string {
+    return /https:[^"]*/.exec(readFileSync(this.kubeconfig, 'utf8'))?.[0] ?? '';
   }
 
   #at(name: string): string {
@@ -88,8 +109,17 @@ export class ControlPlane {
       `--etcd-servers=${store}`,
       ...tls,
       '--service-cluster-ip-range=10.43.0.0/16',
-      '--bind-address=127.0.0.1',
+      `--bind-address=${this.#host}`,
       `--secure-port=${port}`,
+      ...(this.#address === undefined
+        ? []
+        : [
+            '--enable-bootstrap-token-auth=true',
+            '--kubelet-preferred-address-types=InternalIP',
+            `--kubelet-certificate-authority=${at('ca.crt')}`,
+            `--kubelet-client-certificate=${at('admin.crt')}`,
+            `--kubelet-client-key=${at('admin.key')}`,
+          ]),
       `--tls-cert-file=${at('server.crt')}`,
       `--tls-private-key-file=${at('server.key')}`,
       `--client-ca-file=${at('ca.crt')}`,
@@ -164,7 +194,7 @@ export class ControlPlane {
         ca,
         cn: 'kube-apiserver',
         usages: ['server'],
-        sans: ['localhost', 'kubernetes.default.svc', '127.0.0.1', '10.43.0.1'],
+        sans: ['localhost', 'kubernetes.default.svc', '127.0.0.1', '10.43.0.1', this.#host],
       }),
     );
     pair('proxy', issueCert({ ...doors, ca, cn: 'front-proxy', usages: ['client'] }));
@@ -180,7 +210,7 @@ export class ControlPlane {
       [
         'apiVersion: v1',
         'kind: Config',
-        `clusters: [{name: c, cluster: {server: "https://127.0.0.1:${port}", ` +
+        `clusters: [{name: c, cluster: {server: "https://${this.#host}:${port}", ` +
           `certificate-authority-data: ${base64('ca.crt')}}}]`,
         `users: [{name: u, user: {client-certificate-data: ${base64('admin.crt')}, ` +
           `client-key-data: ${base64('admin.key')}}}]`,
