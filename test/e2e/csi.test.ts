@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
+import { writerOf } from './claims.ts';
 import { busybox } from './images.ts';
 import { PlayedSidecars, startSidecars } from '../csi/sidecars.ts';
 import { root, TestCluster, until } from './node.ts';
@@ -20,8 +21,7 @@ let played: PlayedSidecars | undefined;
 const driver = 'folders.csi.test';
 const kubelet = '/var/lib/kubelet';
 const onDisk = (path: string): string => join(cluster.node.disk, path);
-const get = (what: string, path: string): string =>
-  cluster.kubectl(['get', ...what.split(' '), '-o', `jsonpath={${path}}`]).stdout;
+const get = (what: string, path: string): string => cluster.field(what, path);
 const state = (file: string): string => onDisk(`var/lib/skiff/csi-state/${file}`);
 const calls = (): string[] =>
   readFileSync(state('calls.log'), 'utf8')
@@ -87,22 +87,6 @@ spec:
   volumeLifecycleModes: [Persistent, Ephemeral]
   tokenRequests: [{audience: shelf}]
 `;
-const writer = (name: string, command: string): string => `
-apiVersion: v1
-kind: Pod
-metadata: {name: ${name}}
-spec:
-  terminationGracePeriodSeconds: 1
-  securityContext: {fsGroup: 4711}
-  containers:
-  - name: c
-    image: docker.io/library/busybox:test
-    command: [sh, -c, "${command}; sleep 3600"]
-    volumeMounts:
-    - {name: data, mountPath: /data}
-    - {name: data, mountPath: /sub, subPath: below}
-  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
-`;
 const ofHandle = (handle: string): string => `
 apiVersion: v1
 kind: PersistentVolume
@@ -147,7 +131,7 @@ it('a pod writes to a volume, and what it wrote outlives it', async () => {
   onTestFailed(() => void (failed = true));
   const handle = createVolume();
   cluster.apply(ofHandle(handle));
-  cluster.apply(writer('one', 'echo kept > /data/file; echo sub > /sub/file'));
+  cluster.apply(writerOf('one', 'echo kept > /data/file; echo sub > /sub/file'));
   cluster.k('wait', '--for=condition=Ready', 'pod/one', '--timeout=60s');
   const file = state(`volumes/${handle}/file`);
   await until('the pod wrote', () => readFileSync(file, 'utf8') === 'kept\n');
@@ -156,7 +140,7 @@ it('a pod writes to a volume, and what it wrote outlives it', async () => {
   ).toBe('4711\n');
   cluster.k('delete', 'pod', 'one');
   await until('nothing is mounted', () => mounted() === '', { seen: logs });
-  cluster.apply(writer('two', 'cat /data/file > /data/again'));
+  cluster.apply(writerOf('two', 'cat /data/file > /data/again'));
   cluster.k('wait', '--for=condition=Ready', 'pod/two', '--timeout=60s');
   await until(
     'the data is there',

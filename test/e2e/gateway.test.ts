@@ -1,29 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { requireProgram } from '../packages.ts';
-import { AgentMachine } from './agent-machine.ts';
+import { describe, expect, it, onTestFailed } from 'vitest';
 import { busybox } from './images.ts';
-import { ok, run, TestCluster, until } from './node.ts';
+import { until } from './node.ts';
+import { curl, webCluster } from './web.ts';
 
-const cluster = new TestCluster('server');
-const agent = new AgentMachine('agent');
-const dir = mkdtempSync(join(tmpdir(), 'skiff-gateway-'));
-let failed = false;
-beforeAll(async () => {
-  requireProgram('haproxy');
-  await cluster.up({ images: [busybox()] });
-  for (const one of ['infra', 'shop', 'else']) cluster.k('create', 'namespace', one);
-  cluster.k('label', 'namespace', 'shop', 'gateways=web');
-  cluster.apply(['one', 'two'].map(page).join('---\n'));
+const { cluster, agent, failed, proxies, tlsSecret } = webCluster('gateway', (made) => {
+  for (const one of ['infra', 'shop', 'else']) made.k('create', 'namespace', one);
+  made.k('label', 'namespace', 'shop', 'gateways=web');
+  made.apply(['one', 'two'].map(page).join('---\n'));
   for (const name of ['one', 'two'])
-    cluster.k('rollout', 'status', `deployment/${name}`, '-n', 'shop', '--timeout=60s');
-});
-afterAll(() => {
-  agent.down(failed);
-  cluster.down(failed);
-  rmSync(dir, { recursive: true, force: true });
+    made.k('rollout', 'status', `deployment/${name}`, '-n', 'shop', '--timeout=60s');
 });
 
 const serve = (name: string): string =>
@@ -78,18 +63,8 @@ const route = (name: string, rules: object[], more: object = {}, namespace = 'sh
   object('HTTPRoute', namespace, name, { parentRefs: toWeb, rules, ...more });
 const to = (name: string, more: object = {}): object => ({ name, port: 80, ...more });
 
-/** What curl says: the body, and then the status; undefined when nobody answers. */
-function get(name: string, at = '/', more: string[] = [], ip = cluster.node.ip, port = 0) {
-  const scheme = more.includes('-k') ? 'https' : 'http';
-  const number = port || (scheme === 'https' ? 443 : 80);
-  const said = run([
-    ...['curl', '-s', '-m', '10', '--resolve', `${name}:${number}:${ip}`],
-    ...['-w', ' %{http_code}', ...more, `${scheme}://${name}:${number}${at}`],
-  ]);
-  return said.code === 0 ? said.stdout.replace(/\s+/g, ' ').trim() : undefined;
-}
-const proxies = (): string[] =>
-  cluster.node.exec(['pgrep', '-x', 'haproxy']).stdout.split('\n').filter(Boolean);
+const get = (name: string, at = '/', more: string[] = [], ip = cluster.node.ip, port = 0) =>
+  curl(ip, name, at, more, port);
 const gatewayStatus = (path: string): string =>
   cluster.k('get', 'gateway', 'web', '-n', 'infra', '-o', `jsonpath={.status.${path}}`);
 const reasons = (name: string, namespace = 'shop'): string =>
@@ -97,18 +72,11 @@ const reasons = (name: string, namespace = 'shop'): string =>
     ...['get', 'httproute', name, '-n', namespace],
     ...['-o', 'jsonpath={.status.parents[*].conditions[*].reason}'],
   );
-function certificate(): void {
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const subject = ['-subj', '/CN=t.test', '-addext', 'subjectAltName=DNS:t.test'];
-  ok(['openssl', 'req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert]);
-  cluster.k('create', 'secret', 'tls', 'cert', '-n', 'infra', `--key=${key}`, `--cert=${cert}`);
-}
 const programmed = (): boolean => gatewayStatus('conditions[*].reason') === 'Accepted Programmed';
 
 describe('the Gateway API', () => {
   it('has a class, and is nothing without a Gateway', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const accepted = '{.status.conditions[?(@.type=="Accepted")].status}';
     await until('the class is accepted', () => {
       const asked = ['get', 'gatewayclass', 'skiff', '-o', `jsonpath=${accepted}`];
@@ -121,7 +89,7 @@ describe('the Gateway API', () => {
   });
 
   it('leads to a Service of another namespace that is let in, and says so', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     cluster.apply(web(plain));
     cluster.apply(route('a', [{ backendRefs: [to('one')] }], { hostnames: ['a.test'] }));
     await until('it is served', () => get('a.test') === 'one 200');
@@ -138,7 +106,7 @@ describe('the Gateway API', () => {
   });
 
   it('matches, changes and divides what comes', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const header = { headers: [{ name: 'x-who', value: 'me' }] };
     const filters = [
       {
@@ -172,8 +140,8 @@ describe('the Gateway API', () => {
   });
 
   it('ends TLS, and opens another port beside', async () => {
-    onTestFailed(() => void (failed = true));
-    certificate();
+    onTestFailed(failed);
+    tlsSecret('cert', 't.test', 'infra');
     cluster.apply(web(plain, secure, other));
     cluster.apply(route('t', [{ backendRefs: [to('two')] }], { hostnames: ['t.test'] }));
     await until('it is served with TLS', () => get('t.test', '/', ['-k']) === 'two 200');
@@ -184,7 +152,7 @@ describe('the Gateway API', () => {
   });
 
   it('heals when HAProxy is killed', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const before = proxies();
     cluster.node.exec(['kill', '-9', ...before]);
     await until('it is served again', () => get('a.test') === 'one 200');
@@ -193,7 +161,7 @@ describe('the Gateway API', () => {
   });
 
   it('is not broken by a restart of skiff', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const before = proxies();
     cluster.killServer('KILL');
     await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
@@ -207,7 +175,7 @@ describe('the Gateway API', () => {
   });
 
   it('is served by agents too, with the certificates that Gateways name', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     await agent.boot([busybox()]);
     await agent.join(cluster);
     const { ip } = agent.node;
@@ -223,7 +191,7 @@ describe('the Gateway API', () => {
   });
 
   it('ends with the last Gateway, and is nothing with --disable=ingress', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     cluster.k('delete', 'gateway', 'web', '-n', 'infra');
     await until('no process is left', () => proxies().length === 0);
     await until('the routes say so', () => reasons('a') === '');

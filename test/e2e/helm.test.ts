@@ -83,8 +83,7 @@ afterAll(() => {
   cluster.down(failed);
 });
 
-const get = (what: string, path: string): string =>
-  cluster.kubectl(['get', ...what.split(' '), '-o', `jsonpath={${path}}`]).stdout;
+const get = (what: string, path: string): string => cluster.field(what, path);
 const seen = (): string =>
   cluster.kubectl(['get', 'helmcharts', '-A', '-o', 'yaml']).stdout.slice(-3000) +
   cluster.log().split('\n').slice(-10).join('\n');

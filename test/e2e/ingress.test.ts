@@ -1,28 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { requireProgram } from '../packages.ts';
-import { AgentMachine } from './agent-machine.ts';
+import { describe, expect, it, onTestFailed } from 'vitest';
 import { busybox } from './images.ts';
-import { kubectlProgram, ok, root, run, TestCluster, until } from './node.ts';
+import { kubectlProgram, ok, root, run, until } from './node.ts';
+import { curl, webCluster } from './web.ts';
 
-const cluster = new TestCluster('server');
-const agent = new AgentMachine('agent');
-const dir = mkdtempSync(join(tmpdir(), 'skiff-ingress-'));
-let failed = false;
-beforeAll(async () => {
-  requireProgram('haproxy');
-  await cluster.up({ images: [busybox()] });
-  cluster.apply(web);
-  cluster.k('rollout', 'status', 'deployment/web', '--timeout=60s');
-});
-afterAll(() => {
-  agent.down(failed);
-  cluster.down(failed);
-  rmSync(dir, { recursive: true, force: true });
+const { cluster, agent, dir, failed, proxies, tlsSecret } = webCluster('ingress', (made) => {
+  made.apply(web);
+  made.k('rollout', 'status', 'deployment/web', '--timeout=60s');
 });
 
 /** Agrees to every upgrade and says again what it hears. */
@@ -87,25 +74,8 @@ const ingress = (name: string, spec: object, annotations: object = {}): string =
   });
 const host = (name: string, ...paths: object[]): object => ({ host: name, http: { paths } });
 
-/** What curl says: the body, and then the status; undefined when nobody answers. */
-function get(name: string, at = '/', more: string[] = [], ip = cluster.node.ip) {
-  const scheme = more.includes('-k') ? 'https' : 'http';
-  const port = scheme === 'https' ? 443 : 80;
-  const said = run([
-    'curl',
-    '-s',
-    '-m',
-    '10',
-    '--path-as-is',
-    '--resolve',
-    `${name}:${port}:${ip}`,
-    '-w',
-    ' %{http_code}',
-    ...more,
-    `${scheme}://${name}${at}`,
-  ]);
-  return said.code === 0 ? said.stdout.replace(/\s+/g, ' ').trim() : undefined;
-}
+const get = (name: string, at = '/', more: string[] = [], ip = cluster.node.ip) =>
+  curl(ip, name, at, more);
 const status = (name: string, at = '/', more: string[] = []): string | undefined =>
   get(name, at, more)?.slice(-3);
 /** What comes back of a text over a connection that was upgraded; undefined when it is refused. */
@@ -138,19 +108,9 @@ function upgraded(name: string, at: string, text: string): Promise<string | unde
 const addressesOf = (name: string): string =>
   cluster.k('get', 'ingress', name, '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}');
 
-/** The processes of HAProxy on the server's machine. */
-const proxies = (): string[] =>
-  cluster.node.exec(['pgrep', '-x', 'haproxy']).stdout.split('\n').filter(Boolean);
-
-function secret(name: string, hostName: string): string {
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const subject = ['-subj', `/CN=${hostName}`, '-addext', `subjectAltName=DNS:${hostName}`];
-  ok(['openssl', 'req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert]);
-  const made = ['create', 'secret', 'tls', name, `--key=${key}`, `--cert=${cert}`];
-  cluster.apply(cluster.k(...made, '--dry-run=client', '-o', 'yaml'));
-  return serialOf(readFileSync(cert, 'utf8'));
-}
+/** Makes the Secret; the serial number of its certificate comes back. */
+const secret = (name: string, hostName: string): string =>
+  serialOf(readFileSync(tlsSecret(name, hostName), 'utf8'));
 const serialOf = (pem: string): string =>
   run(['openssl', 'x509', '-noout', '-serial'], { input: pem }).stdout.trim();
 /** The serial number of the certificate that is shown for a name; '' when none is. */
@@ -203,7 +163,7 @@ function load(name: string): { end(): Promise<Record<string, number>> } {
 
 describe('Ingress', () => {
   it('is nothing without an Ingress, and serves on the node with the first', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     expect(proxies()).toEqual([]);
     expect(get('a.test')).toBeUndefined();
     expect(cluster.k('get', 'ingressclass', 'skiff', '-o', 'jsonpath={.spec.controller}')).toBe(
@@ -223,7 +183,7 @@ describe('Ingress', () => {
   });
 
   it('tells the backend who asked, and streams what is large', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const seen = get('a.test', '/cgi-bin/env') ?? '';
     expect(seen).toContain(`HTTP_X_FORWARDED_FOR=${cluster.node.hostIp}`);
     expect(seen).toContain('HTTP_X_FORWARDED_PROTO=http ');
@@ -239,7 +199,7 @@ describe('Ingress', () => {
   });
 
   it('carries a WebSocket', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const toEcho = { service: { name: 'web', port: { name: 'echo' } } };
     cluster.apply(ingress('w', { rules: [host('w.test', path('/', 'Prefix', toEcho))] }));
     await until('it is upgraded', async () => (await upgraded('w.test', '/', 'hello')) === 'hello');
@@ -247,7 +207,7 @@ describe('Ingress', () => {
   });
 
   it('has defaults, and says of what it cannot serve why', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     cluster.apply(ingress('rest', { ingressClassName: 'skiff', defaultBackend: toWeb }));
     await until('it is served', () => get('any.test') === 'page 200');
     cluster.k('delete', 'ingress', 'rest');
@@ -262,7 +222,7 @@ describe('Ingress', () => {
   });
 
   it('shows the certificate of a Secret, and the next one without a lost connection', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const first = secret('cert', 't.test');
     const spec = {
       rules: [host('t.test', path('/'))],
@@ -283,7 +243,7 @@ describe('Ingress', () => {
   });
 
   it('shows requests while somebody looks, and counts them', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const skiff = join(root, 'dist/skiff');
     const command = ['timeout', '-s', 'INT', '20', skiff, 'ingress-log'];
     const looking = cluster.node.start(command, 'ingress.log');
@@ -303,7 +263,7 @@ describe('Ingress', () => {
   });
 
   it('does what its annotations say: origins, limits, passwords, proxies', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const annotated = (name: string, annotations: Record<string, string>): void => {
       const named = Object.entries(annotations).map(([k, v]) => [`ingress.skiff/${k}`, v]);
       const rules = [host(name, path('/'))];
@@ -366,7 +326,7 @@ describe('Ingress', () => {
   });
 
   it('loses no request while all pods are replaced, and while skiff itself is', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const running = load('a.test');
     cluster.k('rollout', 'restart', 'deployment/web');
     cluster.k('rollout', 'status', 'deployment/web', '--timeout=120s');
@@ -386,7 +346,7 @@ describe('Ingress', () => {
   });
 
   it('heals when HAProxy is killed', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     const before = proxies();
     const certificate = shown('t.test');
     cluster.node.exec(['kill', '-9', ...before]);
@@ -396,7 +356,7 @@ describe('Ingress', () => {
   });
 
   it('is served by agents too, with the certificates that Ingresses name', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     await agent.boot([busybox()]);
     await agent.join(cluster);
     const { ip } = agent.node;
@@ -417,7 +377,7 @@ describe('Ingress', () => {
   });
 
   it('ends with the last Ingress, and is nothing with --disable=traefik', async () => {
-    onTestFailed(() => void (failed = true));
+    onTestFailed(failed);
     cluster.killServer('TERM');
     await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
     expect(proxies()).toHaveLength(1);

@@ -434,6 +434,11 @@ export class TestCluster {
     return readFileSync(join(this.node.disk, 'var/lib/skiff/server', file), 'utf8').trim();
   }
 
+  /** A field of an object, such as `.status.phase` of `pvc data`; '' when there is none. */
+  field(what: string, path: string): string {
+    return this.kubectl(['get', ...what.split(' '), '-o', `jsonpath={${path}}`]).stdout;
+  }
+
   nodeIsReady(name: string): boolean {
     const status = '{.status.conditions[?(@.type=="Ready")].status}';
     return this.kubectl(['get', 'node', name, '-o', `jsonpath=${status}`]).stdout === 'True';

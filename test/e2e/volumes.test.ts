@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
+import { writerOf } from './claims.ts';
 import { busybox, redis } from './images.ts';
 import { ok, TestCluster, until } from './node.ts';
 
@@ -38,24 +39,8 @@ spec:
   accessModes: [ReadWriteOnce]
   storageClassName: manual
   resources: {requests: {storage: 1Gi}}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: writer}
-spec:
-  terminationGracePeriodSeconds: 1
-  securityContext: {fsGroup: 4711}
-  containers:
-  - name: c
-    image: docker.io/library/busybox:test
-    command: [sh, -c, "cat /data/before > /data/after; echo sub > /sub/file; sleep 3600"]
-    volumeMounts:
-    - {name: data, mountPath: /data}
-    - {name: data, mountPath: /sub, subPath: below}
-  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
-`;
-const get = (what: string, path: string): string =>
-  cluster.kubectl(['get', ...what.split(' '), '-o', `jsonpath={${path}}`]).stdout;
+---${writerOf('writer', 'cat /data/before > /data/after; echo sub > /sub/file')}`;
+const get = (what: string, path: string): string => cluster.field(what, path);
 
 it("a pod uses an administrator's disk; claim and volume stay while in use", async () => {
   onTestFailed(() => void (failed = true));
