@@ -33,7 +33,10 @@ async function ready(start: () => void): Promise<number> {
   const watch = spawn(
     kubectlProgram(),
     ['get', 'nodes', '-w', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")]}{"\\n"}'],
-    { env: { KUBECONFIG: cluster.kubeconfig }, stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      env: { ...process.env, KUBECONFIG: cluster.kubeconfig },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
   );
   // What is there already is told at once; the watch stands then.
   await sleep(1000);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
@@ -149,3 +150,45 @@ describe('a capsule', () => {
     expect(capsule(after, 'load', file).stderr).toMatch(/there is a server in .* already/);
   }, 180_000);
 });
+
+describe('a capsule of a server with an etcd', () => {
+  const old = new TestCluster('old');
+  const fresh = new TestCluster('fresh');
+  afterAll(() => {
+    for (const one of [old, fresh]) one.down(failed);
+  });
+
+  it('goes to another machine by a key, and is an etcd of its own there', async () => {
+    onTestFailed(() => void (failed = true));
+    const sealed = join(old.node.disk, 'capsule');
+    await old.launch({ flags: ['--cluster-init', '--disable-agent', '--secrets-encryption'] });
+    await old.answers();
+    old.k('create', 'secret', 'generic', 'kept', '--from-literal=of=the old machine');
+    const { identity, recipient } = await keyPair();
+    const key = join(old.node.disk, 'key');
+    writeFileSync(key, `# created: today\n${identity}\n`, { mode: 0o600 });
+    const skiff = (of: TestCluster, ...args: string[]): Result =>
+      of.node.exec([binary, 'capsule', ...args], { timeoutMs: 120_000 });
+    const saved = skiff(old, 'save', sealed, '--recipient', recipient);
+    expect([saved.code, saved.stderr]).toEqual([0, '']);
+    old.node.powerCut();
+    await fresh.launch({ start: false });
+    const loaded = skiff(fresh, 'load', sealed, '--identity', key);
+    expect([loaded.code, loaded.stderr]).toEqual([0, '']);
+    fresh.startServer(['--cluster-init', '--disable-agent', '--secrets-encryption']);
+    await fresh.answers();
+    expect(
+      Buffer.from(
+        fresh.k('get', 'secret', 'kept', '-o', 'jsonpath={.data.of}'),
+        'base64',
+      ).toString(),
+    ).toBe('the old machine');
+    expect(existsSync(join(fresh.node.disk, 'var/lib/skiff/server/db/etcd/member'))).toBe(true);
+    fresh.k('create', 'configmap', 'written');
+  }, 180_000);
+});
+
+async function keyPair(): Promise<{ identity: string; recipient: string }> {
+  const identity = await generateIdentity();
+  return { identity, recipient: await identityToRecipient(identity) };
+}
