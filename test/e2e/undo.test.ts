@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { startPostgres } from '../../internal/store/postgres/testing/postgres-process.ts';
 import { root, run, TestCluster, until, type Result } from './node.ts';
 
 const cluster = new TestCluster('server');
@@ -60,5 +61,57 @@ describe('a slip of the hand', () => {
       Buffer.from('first-value').toString('base64'),
     );
     expect(say('undo', 'cm/never').stderr).toBe('skiff: configmaps "never" not found\n');
+  });
+});
+
+/** What a datastore has in its log is kept by another program, and outlives the server. */
+async function outlivesTheServer(of: TestCluster): Promise<void> {
+  const words = (...args: string[]): Result =>
+    run([skiff, ...args], { env: { KUBECONFIG: of.kubeconfig } });
+  const mode = (): string =>
+    of.kubectl(['get', 'cm', 'settings', '-o', 'jsonpath={.data.mode}']).stdout;
+  of.k('create', 'cm', 'settings', '--from-literal=mode=good');
+  of.k('patch', 'cm', 'settings', '-p', '{"data":{"mode":"bad"}}');
+  of.killServer('KILL');
+  await until('the server is gone', () => of.kubectl(['get', '--raw', '/readyz']).code);
+  of.startServer();
+  await of.answers();
+  expect(words('history', 'cm/settings').stdout).toMatch(
+    /created\n\d+ +\S+ +kubectl-patch +changed: data.mode\n$/,
+  );
+  expect(words('undo', 'cm/settings').stdout).toMatch(/is as it was at revision \d+\n$/);
+  expect(mode()).toBe('good');
+  of.k('delete', 'cm', 'settings');
+  expect(words('undo', 'cm/settings').stdout).toMatch(/is back as it was/);
+  expect(mode()).toBe('good');
+}
+
+describe('history', () => {
+  it('is read from an etcd', async () => {
+    const of = new TestCluster('etcd');
+    try {
+      await of.launch({ flags: ['--cluster-init', '--disable-agent'] });
+      await of.answers();
+      await outlivesTheServer(of);
+    } finally {
+      of.down(false);
+    }
+  });
+
+  it('is read from a PostgreSQL', async () => {
+    const of = new TestCluster('postgres');
+    const postgres = await startPostgres({
+      settings: ['listen_addresses=*'],
+      hba: ['local all all scram-sha-256', 'host all all 0.0.0.0/0 scram-sha-256'],
+    });
+    try {
+      const endpoint = postgres.url('kubernetes').replace('127.0.0.1', of.node.hostIp);
+      await of.launch({ flags: ['--disable-agent', '--datastore-endpoint', endpoint] });
+      await of.answers();
+      await outlivesTheServer(of);
+    } finally {
+      of.down(false);
+      await postgres.stop();
+    }
   });
 });

@@ -97,6 +97,27 @@ describe('the Store on an etcd', () => {
     expect(why).toMatchObject({ reason: 'compacted', compactRevision: store.revision });
   });
 
+  test('progress of a watch from the past comes after what it is about', async () => {
+    const since = store.revision;
+    for (const value of ['1', '2']) await store.put({ key: 'then', value: Buffer.from(value) });
+    await store.deleteRange({ key: 'then' });
+    // What another watch was told is of no use to it.
+    const other = store.watch({ key: 'other', onEvents: () => undefined, onEnd: () => undefined });
+    for (const key of ['then', 'never']) {
+      const seen: StoreEvent[] = [];
+      const watch = store.watch({
+        key,
+        startRevision: since + 1,
+        onEvents: (events) => seen.push(...events),
+        onEnd: () => undefined,
+      });
+      expect(await watch.progress()).toBeGreaterThanOrEqual(store.revision);
+      expect(seen.map(({ type }) => type)).toEqual(key === 'then' ? ['PUT', 'PUT', 'DELETE'] : []);
+      watch.cancel();
+    }
+    other.cancel();
+  });
+
   test('leases', async () => {
     const { id } = await store.leaseGrant({ ttlSeconds: 100 });
     await store.put({ key: 'leased', value: Buffer.from(''), lease: id });

@@ -9,6 +9,12 @@ const firstRetryMs = 100;
 const mostRetryMs = 5_000;
 /** A request for progress that was passed over is made again after this long. */
 const askAgainMs = 200;
+/**
+ * etcd looks every 100 ms for watches that have begun in the past. Before 3.4.25 and 3.5.8 it
+ * answers a request for progress while they are still to be served: what it says in the first
+ * moments of such a watch is not believed.
+ */
+const catchesUpMs = 500;
 
 /**
  * All watches of a process on one stream. When it breaks, a new one goes on with every watch where
@@ -146,11 +152,19 @@ export class WatchClient {
       this.#sawRevision(last.kv.modRevision);
       watch?.deliver(events, last.kv.modRevision);
       this.#delivered(events.reduce((sum, event) => sum + event.kv.value.length, 0));
-    } else if (!message.created) {
+    } else if (message.created) {
+      if (watch) watch.createdMs = this.#clock.monotonicMs();
+    } else {
       this.#sawRevision(revision);
       if (watch) watch.revision = Math.max(watch.revision, revision);
-      else this.#progressed(revision);
+      else if (![...this.#watches.values()].some((one) => this.#catchesUp(one)))
+        this.#progressed(revision);
     }
+  }
+
+  #catchesUp({ request, served, createdMs }: RemoteWatch): boolean {
+    if (request.startRevision === undefined || served) return false;
+    return createdMs === undefined || this.#clock.monotonicMs() - createdMs < catchesUpMs;
   }
 
   #progressed(revision: number): void {
@@ -174,6 +188,10 @@ class RemoteWatch implements Watch {
   readonly id: number;
   readonly request: WatchRequest;
   revision: number;
+  /** When etcd said that it has it, by the clock that only grows. */
+  createdMs: number | undefined;
+  /** Whether an event has come. */
+  served = false;
   readonly #client: WatchClient;
   #over = false;
 
@@ -197,6 +215,7 @@ class RemoteWatch implements Watch {
   deliver(events: Parameters<WatchRequest['onEvents']>[0], revision: number): void {
     if (this.#over) return;
     this.revision = revision;
+    this.served = true;
     this.request.onEvents(events, revision);
   }
 
