@@ -450,7 +450,7 @@ must_build() {
   [ "$(built)" != "$(cat "$here/dist/.built" 2>/dev/null)" ]
 }
 
-# Before anything is installed: whoever cannot build shall not be left with half of it.
+# Before anything is installed: whoever cannot build must not be left with half of it.
 can_build() {
   if [ "$source" = installed ]; then
     binary=$bin_dir/skiff
@@ -773,7 +773,7 @@ restart() {
   # What the one before said when it died is not what this one says.
   rm -f "$run_dir/last-words.json"
   case $init in
-    # Stopped first: nobody shall take the answers of the old one for those of the new.
+    # Stopped first: nobody should take the answers of the old one for those of the new.
     systemd) systemctl daemon-reload; systemctl stop "$service" 2>/dev/null || true; systemctl start --no-block "$service" || fatal "it did not start: journalctl -u $service" ;;
     openrc) rc-service "$service" restart >/dev/null || fatal "it did not start: $log_file" ;;
     none)

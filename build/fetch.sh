@@ -11,7 +11,7 @@ whole() {
 }
 if whole; then exit 0; fi
 
-# Not with a Node that lies in the folder that is made anew.
+# Not with a Node that lies in the folder that is made again.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -v node_modules | paste -s -d : -)
 own=$(mktemp -d)
 trap 'rm -rf "$own"' EXIT

@@ -262,7 +262,7 @@ download
     expect(channel.all).toContain('names no version for the channel edge');
   });
 
-  test('brings nothing that is there already, and nothing when it shall not', async () => {
+  test('brings nothing that is there already, and nothing when it must not', async () => {
     mkdirSync(join(dir, 'bin'));
     cpSync(join(served, 'skiff-amd64'), join(dir, 'bin/skiff'));
     chmodSync(join(dir, 'bin/skiff'), 0o755);

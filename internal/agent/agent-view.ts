@@ -48,7 +48,7 @@ export function agentView(options: {
     const all =
       pods.worker(pod.metadata.uid!)?.runtime.containers.filter((c) => c.name === container) ?? [];
     if (!previous) return all[0];
-    // The one that the status shows as the last: while a container waits to be started anew, that
+    // The one that the status shows as the last: while a container waits to be started again, that
     // is the newest.
     const status = statusOf(pod, container);
     const id = status?.lastState?.terminated?.containerID?.replace(/^containerd:\/\//, '');

@@ -50,7 +50,7 @@ beforeEach(async () => {
 });
 afterEach(() => mirrorPods.stop());
 
-it('shows static pods as soon as the Node is there, and anew when another Node is', async () => {
+it('shows static pods as soon as the Node is there, and again when another Node is', async () => {
   mirrorPods.changed([fixed]);
   await settle();
   expect(client.all(refs.pods)).toEqual([]);

@@ -39,7 +39,7 @@ export class MirrorPods {
 
   constructor(options: MirrorPodsOptions) {
     this.#options = options;
-    // Mirror pods belong to the Node: with another Node they are made anew.
+    // Mirror pods belong to the Node: with another Node they are made again.
     this.#stopNodes = options.nodes.onChange(({ type, object, old }) => {
       if (
         type !== 'DELETED' &&

@@ -127,7 +127,7 @@ function handle(server: Server, { listener, stops, cluster }: Running): ApiServe
       try {
         await cluster.readvertise();
       } catch (error) {
-        // Nobody knows of the new one: whoever tries again must not be told that all is done.
+        // Nobody knows of the new one yet: a second attempt must not be told that all is done.
         server.options.advertiseAddress = before;
         throw error;
       }

@@ -259,7 +259,7 @@ export class InProcessClient {
     return audit && beginInside(audit, core.random, this.#user, asked);
   }
 
-  /** Authorizes: whoever gets a call may make it. */
+  /** Authorizes: a call that is returned may be made. */
   #call(asked: Asked, recording: Recorded | undefined): ApiCall {
     const { verb, ref, name = '', subresource = '', options = {}, fieldSelector = '' } = asked;
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);

@@ -16,7 +16,7 @@ export type StartedPart =
 /** Where the server is reached from outside. */
 export interface Door {
   readonly port: number;
-  /** Tells whose connection a request came by; false when he has too many. */
+  /** Tells whose connection a request came by; false when that user has too many. */
   know(exchange: Exchange): boolean;
 }
 

@@ -16,7 +16,7 @@ export const limits = {
   watchAheadBytes: 512 * 1024,
   /**
    * A watch whose events wait for a conversion webhook holds at most this many; then the client
-   * lists anew.
+   * lists again.
    */
   watchPendingEvents: 10_000,
   /** Time a watch lives when the client does not say: between this and twice this. */

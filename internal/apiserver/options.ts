@@ -85,7 +85,7 @@ export interface ApiServerOptions {
   authenticationConfig?: ConfigFile;
   /** The flags --oidc-*: one issuer of users' tokens. */
   oidc?: OidcFlags;
-  /** Who is asked whether a request may be; Node and RBAC when left out. */
+  /** The authorizers; Node and RBAC when left out. */
   authorization?: AuthorizationOptions;
   /** Priority and fairness: how much is served at once. */
   flowControl?: FlowControlOptions;

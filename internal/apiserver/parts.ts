@@ -59,7 +59,7 @@ export async function startParts(server: Server, parts: readonly Part[]): Promis
   return stops;
 }
 
-/** In the order of their start: whoever still asks meets parts that run or parts that ended. */
+/** In the order of their start: a late request meets parts that run or parts that ended. */
 export async function stopAll(stops: readonly Stop[]): Promise<void> {
   for (const stop of stops) await stop();
 }

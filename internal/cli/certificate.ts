@@ -36,7 +36,7 @@ export async function checkCertificates(options: {
 /** A running server issues them at once, and no call fails; another machine at its next start. */
 export async function rotateCertificates({ dataDir }: { dataDir: string }): Promise<void> {
   if (await askOperator(dataDir, 'POST /certificates', undefined))
-    return say('every certificate was issued anew and is in force');
+    return say('every certificate was issued again and is in force');
   await removeLeaves(realDisk, dataDir);
   say('the next start of skiff issues new certificates');
 }
@@ -59,7 +59,7 @@ export async function rotateAuthorities(options: {
   say(
     force
       ? 'restart skiff now. Nobody trusts the old authorities any more: copy the kubeconfig and ' +
-          'the token again, and let the agents join anew'
+          'the token again, and let the agents join again'
       : 'restart every server now: it signs with the new authorities then, and the old ones are ' +
           'trusted until they end. The token names the new one; the old token is good, too',
   );

@@ -6,7 +6,7 @@ import type { StatusResponse } from '../wire/etcd/types.ts';
 import { ownCluster } from './members.ts';
 
 const op = 'datastore';
-/** A large store on a slow card is written anew. */
+/** A large store on a slow card is rewritten. */
 const defragTimeoutMs = 30 * 60_000;
 const statusTimeoutMs = 10_000;
 

@@ -34,7 +34,7 @@ export async function main(argv: string[]): Promise<void> {
 }
 
 /**
- * Whoever reads what we say may have read enough (`skiff ... | head -1`): then the command ends as
+ * The reader of our output may have read enough (`skiff ... | head -1`): then the command ends as
  * a program does that SIGPIPE ends.
  */
 function endWithReader(): void {

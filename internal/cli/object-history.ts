@@ -22,7 +22,7 @@ const op = 'history';
 
 type Fields = Record<string, unknown>;
 
-/** Who wrote when is told by the server, not kept by an undo. */
+/** The server says who wrote and when; an undo leaves that out. */
 const serverFields = [
   'managedFields',
   'resourceVersion',
@@ -42,7 +42,9 @@ const controllersNotes = [
   'control-plane.alpha.kubernetes.io/leader',
 ];
 
-/** What somebody wanted: all but the status, and what server and controllers write of themselves. */
+/**
+ * What somebody wanted: all but the status, and what server and controllers write of themselves.
+ */
 export function contentOf(object: KubeObject): KubeObject {
   const { status: _status, metadata, ...rest } = object as KubeObject & { status?: unknown };
   const { annotations, ...own } = Object.fromEntries(

@@ -207,7 +207,7 @@ function credentials(skiff: Command): void {
     );
   certificate
     .command('rotate')
-    .description('Issue every certificate anew, at once where a server runs (not the authorities)')
+    .description('Issue every certificate again, at once where a server runs (not the authorities)')
     .option(...dataDir)
     .action(async (options: { dataDir: string }) =>
       (await import('./certificate.ts')).rotateCertificates(options),
@@ -377,7 +377,7 @@ function secretsEncrypt(skiff: Command): void {
   for (const [name, change, text] of [
     ['enable', 'enable', 'Encrypt all Secrets, those that are there too'],
     ['disable', 'disable', 'Decrypt all Secrets'],
-    ['rotate-keys', 'rotate', 'Make a new key and encrypt all Secrets anew with it'],
+    ['rotate-keys', 'rotate', 'Make a new key and encrypt all Secrets with it'],
   ] as const) {
     command
       .command(name)

@@ -88,7 +88,7 @@ export function refuseStep(step: string): never {
     op,
     hint:
       'run "skiff secrets-encrypt rotate-keys": it changes the key and encrypts everything ' +
-      'anew, without a restart',
+      'again, without a restart',
   });
 }
 

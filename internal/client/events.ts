@@ -162,7 +162,7 @@ async function put(client: Client, { event, repeats }: Decision): Promise<void> 
       );
       return;
     } catch (error) {
-      // it may have expired: make it anew
+      // it may have expired: make it again
       if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
     }
   }

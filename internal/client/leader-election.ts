@@ -40,10 +40,10 @@ export interface LeaderElection {
 }
 
 /**
- * Lets one of several processes work, by a Lease, as client-go's leader election does: whoever sees
- * a record unchanged for a lease's length, by his own clock, may take it; whoever cannot renew for
- * the deadline, which is shorter, stops. Those who wait do not poll: they are told of each renewal,
- * and act the moment the lease has run out.
+ * Lets one of several processes work, by a Lease, as client-go's leader election does: a process
+ * that sees a record unchanged for a lease's length, by its own clock, may take it; one that cannot
+ * renew for the deadline, which is shorter, stops. Those who wait do not poll: they are told of
+ * each renewal, and act the moment the lease has run out.
  */
 export function electLeader(options: LeaderElectionOptions): LeaderElection {
   const election = new Election(options);

@@ -5,7 +5,7 @@ import { IoError } from '../base/errors.ts';
 import type { Status } from '../api/generated/types/meta-v1.ts';
 import type { Clock } from '../io/clock.ts';
 
-/** Who asks which server for what. */
+/** Which server, which user, what is asked for. */
 export interface ShellCall {
   /** `https://host:port` */
   server: string;
@@ -45,7 +45,7 @@ const highWaterBytes = 1024 * 1024;
 const pingMs = 30_000;
 /** A node whose tunnel is down may be waited for in vain. */
 const openMs = 30_000;
-/** Whoever says more than this in a refusal is no API server. */
+/** A refusal longer than this is not from an API server. */
 const mostRefusalBytes = 64 * 1024;
 
 /**

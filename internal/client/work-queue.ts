@@ -180,7 +180,7 @@ export class WorkQueue {
       this.#since.delete(key);
     }
     try {
-      await Promise.resolve(); // whoever adds a key is never run into by its work
+      await Promise.resolve(); // the work never begins inside the call that adds the key
       if (!this.#stopped) await this.#options.reconcile(key);
       if ((this.#failures.get(key) ?? 0) === failuresBefore) this.#failures.delete(key);
       log.debug('reconciled', { queue: name, key, ms: Math.round(clock.monotonicMs() - began) });

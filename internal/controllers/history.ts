@@ -23,7 +23,7 @@ export interface HistoryView {
   hashLabel: string;
   /** The owner's revisions. */
   revisions: ControllerRevision[];
-  /** Whoever has this name in the owner's namespace. */
+  /** The object of this name in the owner's namespace. */
   named(name: string): ControllerRevision | undefined;
   collisionCount: number;
 }
@@ -105,7 +105,9 @@ function byRevision(a: ControllerRevision, b: ControllerRevision): number {
  * The form kubectl rollout undo expects: a strategic merge patch that replaces the template. The
  * keys are sorted, because Go's tools compare the text with one that they encode from maps.
  */
-/** Whether a revision keeps this template; one made by an older server may say the same otherwise. */
+/**
+ * Whether a revision keeps this template; one made by an older server may say the same otherwise.
+ */
 function isOf(revision: ControllerRevision, data: object): boolean {
   return equalAs('@core.v1.PodTemplateSpec', templateIn(revision.data), templateIn(data));
 }

@@ -36,7 +36,7 @@ export function queueObserver(set: MetricSet, name: string): QueueObserver {
 type Depths = Map<string, { readonly depth: number }>;
 const known = new WeakMap<MetricSet, Depths>();
 
-/** The queues of a set: one that a controller makes anew takes the place of its old one. */
+/** The queues of a set: one that a controller makes again takes the place of its old one. */
 function depths(set: MetricSet): Depths {
   const have = known.get(set);
   if (have) return have;

@@ -193,7 +193,7 @@ describe('a managed etcd', () => {
     await store.close();
   }, 120_000);
 
-  test('a join that was cut off can be tried again; who was removed joins anew', async () => {
+  test('a join that was cut off can be tried again; a removed member joins again', async () => {
     const identities = await loadOrCreateEtcd({
       dir: join(dir, 'tls'),
       names: [],

@@ -274,7 +274,7 @@ async function layAside({
     });
   const aside = `${dir}-removed-${clock.now()}`;
   await spawn.run('etcd', ['mv', dir, aside]);
-  log.warn('this server was removed from its cluster and joins anew; its old data is kept', {
+  log.warn('this server was removed from its cluster and joins again; its old data is kept', {
     dir: aside,
   });
 }
@@ -452,7 +452,7 @@ class MemberProcess implements ManagedEtcd {
     if (this.#removed || !/permanently removed/.test(line)) return;
     this.#removed = true;
     log.error('this server was removed from its cluster', {
-      hint: 'stop it, or start it again with --server to join anew',
+      hint: 'stop it, or start it again with --server to join again',
     });
   }
 

@@ -53,8 +53,8 @@ const rememberedShapes = 32;
 export interface KnownUser {
   name: string;
   /**
-   * Whether `perUser` holds for him: administrators and the cluster's own parts are never locked
-   * out.
+   * Whether `perUser` holds for the user: administrators and the cluster's own parts are never
+   * locked out.
    */
   bounded: boolean;
 }
@@ -136,7 +136,7 @@ export class ConnectionBounds {
     return true;
   }
 
-  /** Whether somebody who comes from there showed who he is, and with the same program. */
+  /** Whether a client of that address has authenticated, with the same program. */
   acquaintance({ address, shape }: Pick<Connection, 'address' | 'shape'>): Acquaintance {
     const shapes = this.#addresses.get(address);
     if (!shapes) return 'none';

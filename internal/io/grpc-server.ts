@@ -36,7 +36,7 @@ export interface GrpcServerStream {
   onMessage: (message: Buffer) => void;
   /** The client will send no more. */
   onEnd: () => void;
-  /** The call is over, whoever ended it. */
+  /** The call is over, ended by either side. */
   onClosed: () => void;
   /** Bytes that were sent and wait for the client to read. */
   readonly waitingBytes: number;

@@ -31,7 +31,7 @@ export interface HttpResponse {
 }
 
 /**
- * Who takes the answer as it comes. Called at once, so that nothing is lost between the head and
+ * Receives the answer as it comes. Called at once, so that nothing is lost between the head and
  * the first bytes.
  */
 export interface HttpReceiver {
@@ -40,7 +40,7 @@ export interface HttpReceiver {
 }
 
 /**
- * HTTP/2 to one server: streams share connections, a lost connection is opened anew by the next
+ * HTTP/2 to one server: streams share connections, a lost connection is reopened by the next
  * request.
  */
 export interface HttpClient {

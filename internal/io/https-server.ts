@@ -35,8 +35,8 @@ export interface HttpsListener {
   /** Stops listening and ends what is open after `graceMs`. */
   close(): Promise<void>;
   /**
-   * Who sends a request has been shown to be `user`: his connection is no stranger's from now on.
-   * False when he has too many.
+   * A request of this connection was authenticated as `user`: from now on it counts for that user.
+   * False when the user has too many.
    */
   know(request: ServerRequest, user: KnownUser): boolean;
 }
@@ -245,7 +245,7 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
       whenHello(socket, (hello) => {
         connection.shape = shapeOf(hello);
         const acquaintance = bounds.acquaintance(connection);
-        // A stranger has one place for each address, whatever his hellos look like.
+        // A stranger has one place for each address, whatever the hellos look like.
         const sender =
           acquaintance === 'client'
             ? `${connection.address} ${connection.shape}`

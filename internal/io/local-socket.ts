@@ -10,7 +10,7 @@ export type LocalHandler = (
   body: unknown,
 ) => Promise<{ status: number; body: unknown }>;
 
-/** Whoever may open the socket is root; still nobody may fill the memory. */
+/** Only root may open the socket; still nobody may fill the memory. */
 const largestBodyBytes = 1024 * 1024;
 /**
  * Node checks slow requests with an interval; an idle server must not tick, so it is moved out of

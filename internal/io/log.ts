@@ -51,7 +51,7 @@ function logNamed(component: string, shared: Shared): Log {
   const put = (level: Level, message: string, fields?: Fields): void => {
     if (rank[level] < rank[shared.level]) return;
     const at = shared.now();
-    // Who asks for everything gets everything.
+    // With debug on, nothing is left out.
     const kept = level === 'debug' ? 0 : unsaid(shared, `${component} ${level} ${message}`, at);
     if (kept === undefined) return;
     const head = `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)}`;

@@ -7,7 +7,7 @@ export interface PlainAnswer {
   body: string;
 }
 
-/** Whoever asks is anybody: few at once, and none for long. */
+/** Anybody may ask: few at once, and none for long. */
 const mostConnections = 64;
 const idleMs = 5_000;
 /** Node looks for slow requests with an interval; an idle server must not tick. */

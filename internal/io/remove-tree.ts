@@ -4,7 +4,7 @@ import { below, hold, type Held } from './held.ts';
 
 /** Deeper folders are first moved up, so that no tree needs more open handles than this. */
 const mostDepth = 64;
-/** Who still writes while a tree is removed gets this many answers; then the removal fails. */
+/** A tree that is still written to is removed again this many times; then the removal fails. */
 const mostRounds = 100;
 
 let moved = 0;

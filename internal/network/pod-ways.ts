@@ -38,7 +38,7 @@ export interface PodWaysOptions {
  * A pod is reached by a route of its own over the host's end of its link; the plug-in ptp makes
  * both. When the route is gone while the link is there, because somebody set it down and up or
  * removed the route, it is put back. When the link is gone, nothing of the pod's network can be
- * mended: its sandbox has to be made anew.
+ * mended: its sandbox has to be made again.
  */
 export function followPodWays({
   kernel,
@@ -70,7 +70,7 @@ export function followPodWays({
   };
 
   const once = async (): Promise<void> => {
-    // Before the routes are read: whoever gets his after that is not judged by them.
+    // Before the routes are read: a pod that gets its route later is not judged by them.
     const pods = [...followers].flatMap((follower) =>
       follower.pods().map((pod) => ({ follower, pod })),
     );

@@ -178,7 +178,7 @@ test(
       new X509Certificate(healed.serverCa.cert),
     ];
     expect(after.subject).toBe(before.subject);
-    // Whoever trusts the old file trusts what the new one signs.
+    // A holder of the old file trusts what the new one signs.
     expect(new X509Certificate(healed.apiServer.cert).verify(before.publicKey)).toBe(true);
     expect(said.join('')).toMatch(/WARN.*gets new dates/);
   },

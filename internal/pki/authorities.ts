@@ -88,7 +88,7 @@ export interface AuthorityOptions extends Doors {
   dir: string;
   /**
    * There is a cluster that rests on these authorities: what is missing was lost, and is not made
-   * anew.
+   * again.
    */
   mustExist?: boolean;
   /** Nobody else has them: dates of a wrong clock may be put right. Else that is only said. */

@@ -49,7 +49,7 @@ export async function redated(
       ...dates,
       hint:
         'set the clock; if it is right, the authority was made under a wrong one or has ended: ' +
-        'take a snapshot, and begin the cluster anew with it',
+        'take a snapshot, and start the cluster over with it',
     });
     return authority;
   }

@@ -108,7 +108,7 @@ it('a token vouches for what was the file when it was written, and for nothing b
   expect(vouchedFor(next.cert, caHashOf(next.cert))).toBe(next.cert);
   expect(vouchedFor(next.cert, caHashOf(old.cert))).toBe(old.cert);
   expect(vouchedFor(next.cert, caHashOf(made.cert))).toBeUndefined();
-  // Somebody in between puts an authority of his own before the one that the token names.
+  // A man in the middle puts another authority before the one that the token names.
   const stranger = issueCa({ ...issuing, cn: 'new' });
   const shown = stranger.cert + old.cert;
   expect(vouchedFor(shown, caHashOf(old.cert))).toBe(old.cert);

@@ -5,8 +5,8 @@ import { caHashOf } from './tokens.ts';
 /**
  * An authority in the place of another, so that nobody notices: its file begins with a certificate
  * by the old one (first, because OpenSSL takes the first issuer that a server shows), then its own,
- * and ends with the file of the old one, byte for byte. Whoever has the old file trusts what the
- * new authority signs; whoever has the new file trusts what the old one has signed.
+ * and ends with the file of the old one, byte for byte. A holder of the old file trusts what the
+ * new authority signs; a holder of the new file trusts what the old one has signed.
  */
 export function successorOf(old: Identity, next: Identity, issuing: Issuing): Identity {
   const nowMs = Math.max(issuing.nowMs, issuing.earliestMs ?? 0);

@@ -226,7 +226,7 @@ class Scheduler {
       const flight = profile.preBindPreFlight(state, info, node);
       if (flight && flight.code !== 'Skip') return this.#undo(bound, flight);
       const works = !flight;
-      // Whoever scales the cluster sees where the pod is going while its volumes are made.
+      // The cluster autoscaler sees where the pod is going while its volumes are made.
       if (works || permit) await this.#say(info.pod, { nominated: node });
       const refused = permit && (await this.#cycles.permitted(bound, permit));
       if (refused) return this.#undo(bound, refused);

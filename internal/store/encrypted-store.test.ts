@@ -227,7 +227,7 @@ describe('a change of keys', () => {
       expect(written).toBeGreaterThan(10);
       expect(steps.at(-1)).toEqual([1200, 1200]);
       expect(await store.keyCensus()).toEqual({ plain: 0, keys: [[two.id, 1200]] });
-      // Whoever has only the new key reads everything there is.
+      // The new key alone reads everything there is.
       const later = new EncryptedStore(inner, {
         clock: realClock,
         betweenWalksMs: 0,

@@ -32,7 +32,7 @@ export interface EncryptedStoreOptions {
   clock: Clock;
   betweenWalksMs?: number;
   /**
-   * Asks for the keys anew when a value is under one that is not known: another server may have
+   * Asks for the keys again when a value is under one that is not known: another server may have
    * changed them.
    */
   reload?(): Promise<Encryption | undefined>;
@@ -92,7 +92,7 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   }
 
   /**
-   * Writes anew, by compare and set, every value that is not as `encryption` wants it. Revisions
+   * Rewrites, by compare and set, every value that is not as `encryption` wants it. Revisions
    * and watches see ordinary writes.
    */
   async encrypt(
@@ -163,7 +163,7 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   async #rewrite(kv: s.KeyValue): Promise<void> {
     const value = this.#seal(kv.key, (await this.#open(kv)).value);
     const { key, lease } = kv;
-    // Who changed it meanwhile has written it with some key; the next walk looks at it again.
+    // Another writer was quicker, with some key; the next walk looks at it again.
     await this.inner.txn({
       compare: [{ key, target: 'MOD', result: 'EQUAL', operand: kv.modRevision }],
       success: [{ op: 'put', key, value, ...(lease === '0' ? {} : { lease }) }],

@@ -15,7 +15,7 @@ const leastHistoryMs = 75_000;
 /** Kubernetes' own: watches may resume and pages continue for this long. */
 export const usualHistoryMs = 300_000;
 
-/** Whoever asked for more than is usual gets it, in quiet times, too. */
+/** A larger window that was asked for is kept in quiet times, too. */
 export const quietHistoryMs = (historyMs: number): number =>
   historyMs > usualHistoryMs ? historyMs : leastHistoryMs;
 

@@ -158,7 +158,7 @@ export async function finishChange({ keeper, store, progress }: ChangeOptions): 
 
 /**
  * After a snapshot was put in the store's place: its values may be under older keys, or none, until
- * the next start encrypts them anew.
+ * the next start encrypts them again.
  */
 export async function reencryptAtStart(keeper: KeyKeeper): Promise<void> {
   const state = await keeper.read();

@@ -191,7 +191,7 @@ export class LogStore implements s.Store {
   }
 
   /**
-   * Encrypts with the first of these keys from now on (or not at all) and writes anew what was
+   * Encrypts with the first of these keys from now on (or not at all) and rewrites what was
    * written otherwise, a little at a time. When it resolves, only the first key is needed, and
    * nothing written before is left in the file.
    */
@@ -226,7 +226,7 @@ export class LogStore implements s.Store {
     )
       await this.#pipeline.flush();
     await this.#pipeline.flush();
-    // Deleted rows leave their bytes in free pages: the file is written anew without them.
+    // Deleted rows leave their bytes in free pages: the file is rewritten without them.
     await this.#journal.defragment();
     progress?.(recs.length, recs.length);
   }

@@ -146,7 +146,7 @@ export class Pipeline {
     if (lease.seq > 0) this.#forming.drops.push(lease.seq);
   }
 
-  /** Writes the row of a record anew, as it is encrypted now. */
+  /** Writes the row of a record again, as it is encrypted now. */
   rewrite(rec: Rec): void {
     const load = this.#forming;
     const before = rec.seq;

@@ -68,7 +68,7 @@ export class Rec implements KeyValue {
       : this.#slab.bytes.subarray(this.#at, this.#at + this.size);
   }
 
-  /** Nobody will count on the value again; whoever has it may go on reading. */
+  /** The value is no longer counted; readers that have it may go on. */
   release(): void {
     if (this.#slab !== undefined) values.release(this.#slab, this.size);
   }

@@ -69,7 +69,7 @@ export class RowWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Starts anew, in the same memory if it is still there and not needlessly large. */
+  /** Starts again, in the same memory if it is still there and not needlessly large. */
   reset(): this {
     if (this.#bytes.length === 0 || this.#bytes.length > keptBufferBytes)
       this.#bytes = Buffer.allocUnsafeSlow(firstBufferBytes);

@@ -56,7 +56,7 @@ class ValueArena {
     return slab;
   }
 
-  /** Nobody counts on `size` bytes of the slab any more. Who still reads them may go on. */
+  /** Nobody counts on `size` bytes of the slab any more. Readers that have them may go on. */
   release(slab: Slab, size: number): void {
     slab.live -= size;
     this.#live -= size;

@@ -187,7 +187,7 @@ function settingsIn(body: string, url: string): ClusterSettings {
 }
 
 /**
- * Asks for the settings and authorities of the cluster anew, through the way that the node has to
+ * Asks for the settings and authorities of the cluster again, through the way that the node has to
  * its servers, and keeps them. Returns whether the settings differ from those that are in force.
  */
 export async function refreshSettings(

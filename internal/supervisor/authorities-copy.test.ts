@@ -146,7 +146,7 @@ describe('server/tls', () => {
     240_000,
   );
 
-  test('is not made anew where token, store or another authority stand in the way', async () => {
+  test('is not made again where token, store or another authority stand in the way', async () => {
     await start();
     cpSync(tls(), tls('../tls.kept'), { recursive: true });
     rmSync(tls(), { recursive: true });

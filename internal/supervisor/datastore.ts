@@ -35,7 +35,7 @@ const peerPort = 2380;
 export interface Datastore {
   store: Store;
   keys: DatastoreKeys;
-  /** How its values are encrypted anew and counted. */
+  /** How its values are encrypted again and counted. */
   encryption: EncryptedValues;
   /** Undefined where somebody else keeps it, and its backups. */
   snapshots?: SnapshotEngine;

@@ -35,7 +35,7 @@ test('a kubectl is asked for its version once, until it is another file', async 
   expect(await findTool('kubectl', { folders })).toBe(join(dir, 'old/kubectl'));
 });
 
-test('what was noted and is no longer readable is asked anew', async () => {
+test('what was noted and is no longer readable is asked again', async () => {
   process.env['SKIFF_UNPACK_DIR'] = dir;
   writeFileSync(join(dir, 'kubectl-versions.json'), '[{"path":1},nothing');
   expect(await findTool('kubectl', { folders: [kubectl('new', 33)] })).toBe(

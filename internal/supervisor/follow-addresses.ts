@@ -9,7 +9,7 @@ import type { Part } from './running.ts';
 export interface FollowAddresses {
   config: NodeConfig;
   doors: Doors;
-  /** Changed in place: whoever needs an address asks for it then. */
+  /** Changed in place: an address is read when it is needed. */
   facts: NodeFacts;
   kernel: KernelEvents;
   troubles: Troubles;

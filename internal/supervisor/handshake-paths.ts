@@ -42,7 +42,7 @@ export const egressModes = ['disabled', 'agent', 'pod', 'cluster'] as const;
 export type EgressMode = (typeof egressModes)[number];
 /** With the answer to who dials a tunnel: the server's mode, which the agent holds it to. */
 export const egressHeader = 'skiff-egress-selector-mode';
-/** Whoever has heard nothing for this long takes the other end for gone. */
+/** An end that has received nothing for this long takes the other for gone. */
 export const tunnelSilenceMs = 15_000;
 
 /** The user part of a server's token, and of a node's. */

@@ -12,7 +12,7 @@ export async function keepIngressClass(client: Client, disable: readonly string[
   await (ingressDisabled(disable) ? removeIngressClass : ensureIngressClass)(client);
 }
 
-/** The class of ours, and the default of whoever names none; an operator may change that. */
+/** Our class, and the default for an Ingress that names none; an operator may change that. */
 async function ensureIngressClass(client: Client): Promise<void> {
   const object = {
     apiVersion: 'networking.k8s.io/v1',
@@ -23,7 +23,7 @@ async function ensureIngressClass(client: Client): Promise<void> {
   await makeMissing(client, refs.ingressClasses, object);
 }
 
-/** `--disable=ingress`: Ingresses of no class wait for whoever else there is. */
+/** `--disable=ingress`: Ingresses without a class are left to other controllers. */
 async function removeIngressClass(client: Client): Promise<void> {
   const there = await orUndefined(client.get<IngressClass>(refs.ingressClasses, { name }));
   if (there?.spec.controller === ingressController)

@@ -155,7 +155,7 @@ async function wrongWith(
     : refuse(
         403,
         `there is another machine with the name ${name}`,
-        `give this one another --node-name; or, when it is that machine, installed anew, ` +
+        `give this one another --node-name; or, when it is that machine, reinstalled, ` +
           `delete the Node first: kubectl delete node ${name}`,
       );
 }

@@ -14,7 +14,7 @@ import type { NodeFacts } from './node-facts.ts';
 import type { ClusterNetwork } from './node-network.ts';
 import type { Part } from './running.ts';
 
-/** The ConfigMap in kube-system that says whom Ingress believes who he comes for. */
+/** The ConfigMap in kube-system that says which proxies may name the original client. */
 export const ingressSettingsName = 'skiff-ingress';
 
 /** k3s' word for its packaged ingress, and a plain one. */

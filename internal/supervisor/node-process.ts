@@ -50,7 +50,7 @@ export interface RunNodeOptions extends Omit<
 > {
   /** What the network reads; without it, the node's own mirrors, with the node's own rights. */
   networkMirrors?: Mirrors;
-  /** The node's certificates, issued anew when they are due. */
+  /** The node's certificates, issued again when they are due. */
   identities(): Promise<NodeIdentities>;
   renewal: Renewal;
 }

@@ -44,7 +44,7 @@ export interface OperatorServices {
 
 /** What an operator may change of what vouches for whom. */
 export interface CredentialServices {
-  /** Issues every certificate of this machine anew, and puts them in force. */
+  /** Issues every certificate of this machine again, and puts them in force. */
   renew(): Promise<void>;
   /** Puts other authorities in the place of these; names their files. */
   rotateAuthorities(request: { path?: string; force: boolean }): Promise<string[]>;

@@ -167,7 +167,7 @@ export async function restoreFile(
   return restored;
 }
 
-/** A machine that is made anew takes them from the snapshot, if its token opens them. */
+/** A machine that is made again takes them from the snapshot, if its token opens them. */
 async function authoritiesOfSnapshot(config: ServerConfig, doors: Doors): Promise<void> {
   const dir = join(config.dataDir, 'server/tls');
   const store = await openFile({ config, doors });
@@ -196,7 +196,7 @@ async function restoreEtcd(
 ): Promise<{ kept: string | undefined; revision: number }> {
   const { disk, clock } = doors;
   const db = join(config.dataDir, 'server/db');
-  // The authorities of a server that is made anew are in the snapshot; until they are read, it
+  // The authorities of a server that is made again are in the snapshot; until they are read, it
   // makes do with others.
   const tlsDir = join(db, '.restore-tls');
   await disk.remove(op, tlsDir);
@@ -225,7 +225,7 @@ async function restoreEtcd(
 }
 
 /**
- * Tells whoever holds an older revision that it is gone, and takes what the cluster's servers have
+ * Ends watches of older revisions as compacted, and takes what the cluster's servers have
  * in common if there is nothing yet.
  */
 async function settle(

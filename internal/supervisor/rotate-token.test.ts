@@ -77,7 +77,7 @@ test('all servers of a datastore have the new token: at once, or when they are b
   await shareBootstrap(store, { config: configOf('c'), doors, passwords: c });
   expect(c).toEqual(same('new'));
   expect(await readBootstrap(store, 'new')).toBeDefined();
-  // Who has nothing but the old token is a stranger now.
+  // The old token alone no longer lets anybody in.
   await expect(
     shareBootstrap(store, { config: configOf('d'), doors, passwords: same('old') }),
   ).rejects.toThrow(/another token/);

@@ -134,7 +134,7 @@ describe('encryption of Secrets', () => {
       const { plain, keys } = await verifyFile({ path: join(dir, 'store.db'), prefixes });
       expect([plain, keys.map(([id]) => keyName(id))]).toEqual([0, [second.activekey]]);
       expect(onDisk()).not.toContain('open sesame');
-      // Whoever has only the new key reads everything.
+      // The new key alone reads everything.
       const again = await open({
         prefixes,
         enabled: true,

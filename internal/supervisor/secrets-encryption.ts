@@ -14,7 +14,7 @@ import {
   type Reencrypts,
 } from '../store/key-ring.ts';
 
-/** A store whose values can be encrypted anew, and counted by their keys. */
+/** A store whose values can be encrypted again, and counted by their keys. */
 export interface EncryptedValues extends Reencrypts {
   /** Undefined while a change is under way and nobody can tell. */
   keyCensus(state: KeyState | undefined): Promise<KeyCensus | undefined>;
@@ -59,7 +59,7 @@ export class SecretsEncryption {
   async start(): Promise<void> {
     const state = await this.#keeper.read();
     if (state?.unfinished === undefined) return;
-    this.#log.info('values are encrypted anew: an earlier change of keys was not finished', {
+    this.#log.info('values are encrypted again: an earlier change of keys was not finished', {
       change: state.unfinished,
     });
     this.#run(() =>

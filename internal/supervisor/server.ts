@@ -270,7 +270,7 @@ interface Beside {
 /** Everything that needs the API server and nothing of each other: it starts at once. */
 async function startBeside(options: Beside): Promise<void> {
   const { config, doors, identities, api, parts, renewal } = options;
-  // Whoever reads for the whole process reads with all rights; each writes as itself.
+  // Reads for the whole process are made with all rights; each part writes as itself.
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const mirrors = mirrorFactory(supervisor, doors.clock, doors.log.named('mirrors'));
   parts.push({ name: 'mirrors', stop: () => mirrors.stop() });

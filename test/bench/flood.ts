@@ -1,6 +1,6 @@
 /**
  * Ten thousand bad connections against the API port, and what good clients notice of them: some
- * hold a connection with a client certificate, some come anew each time. Server, flood and good
+ * hold a connection with a client certificate, some come again each time. Server, flood and good
  * clients are processes of their own. Usage: flood.ts [CONNECTIONS] [SECONDS] [ADDRESSES] [alike]:
  * the flood comes from so many addresses, or, with 0, from the good clients' own. With `alike` its
  * TLS looks like the good clients' in every byte that tells one program from another.
@@ -153,7 +153,7 @@ async function timed(seen: Seen, pid: number, run: () => Promise<number>): Promi
 }
 
 /**
- * Good clients until `over`: eight that hold their connection, and one that comes anew each time.
+ * Good clients until `over`: eight that hold their connection, and one that comes again each time.
  */
 async function good(place: Place, over: () => boolean): Promise<{ held: Seen; fresh: Seen }> {
   const [held, fresh]: [Seen, Seen] = [
@@ -217,7 +217,7 @@ async function main(
     const [began, cpuAt] = [performance.now(), cpuMsOf(place.pid)];
     const [seen] = await Promise.all([good(place, () => over), run().finally(() => (over = true))]);
     say(
-      `${name}: connections held: ${shown(seen.held)}; connections made anew: ` +
+      `${name}: connections held: ${shown(seen.held)}; connections made again: ` +
         `${shown(seen.fresh)}; server ${rssOf(place.pid).toFixed(0)} MB, ` +
         `${(((cpuMsOf(place.pid) - cpuAt) / (performance.now() - began)) * 100).toFixed(0)} % ` +
         'of a processor',

@@ -74,7 +74,7 @@ async function main(ours: string, oracle: string, count: number, seed: number): 
   let uids: Json[] = [];
   let [wrong, reverse, codes, both] = [0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
-    // What earlier requests changed may differ by then: both begin anew.
+    // What earlier requests changed may differ by then: both start over.
     if (i % 250 === 0) uids = await Promise.all(targets.map((target) => prepare(target)));
     const call = questions(chooser);
     const [a, b] = await ask(targets, uids, call);

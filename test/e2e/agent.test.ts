@@ -130,7 +130,7 @@ spec: {type: NodePort, selector: {app: on-two}, ports: [{port: 80, targetPort: 8
     cluster.killServer('KILL');
     cluster.startServer();
     await cluster.answers();
-    await until('the tunnel is dialled anew', () =>
+    await until('the tunnel is dialled again', () =>
       cluster.kubectl(['exec', 'on-two', '--', 'hostname']).stdout.includes('on-two'),
     );
     two.node.exec(['nft', 'delete', 'table', 'inet', 'nat-like']);

@@ -75,7 +75,7 @@ const restart = async (env: Record<string, string> = {}): Promise<void> => {
 };
 
 describe('certificates', () => {
-  it('are issued anew under load, without a restart or a failed call', async () => {
+  it('are issued again under load, without a restart or a failed call', async () => {
     onTestFailed(() => void (failed = true));
     one.start(['--server', url(), '--token', token()]);
     await readyNode('one');
@@ -174,7 +174,7 @@ describe('certificates', () => {
     await readyNode('two');
   });
 
-  it('that ended while the machines slept come anew at the next start', async () => {
+  it('that ended while the machines slept come again at the next start', async () => {
     onTestFailed(() => void (failed = true));
     const library = buildWrongClock(folder);
     const file = '/var/lib/skiff/clock-of-the-test';

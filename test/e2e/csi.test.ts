@@ -31,7 +31,7 @@ const calls = (): string[] =>
 const mounted = (): string =>
   cluster.node.look(['grep', '-E', 'kubernetes.io~csi|kubernetes.io/csi', '/proc/self/mounts'])
     .stdout;
-/** The real ones end with the driver that they speak to: in a pod they would be started anew. */
+/** The real ones end with the driver that they speak to: in a pod they would be started again. */
 function withSidecars(): void {
   const socket = onDisk(`${kubelet}/plugins/${driver}/csi.sock`);
   if (folder === undefined) played = new PlayedSidecars(cluster, driver, socket);

@@ -83,7 +83,7 @@ it('with --egress-selector-mode=disabled the server asks the address alone', asy
   cluster.killServer('KILL');
   cluster.startServer(['--disable-agent']);
   await cluster.answers();
-  await until('the tunnel is dialled anew', () =>
+  await until('the tunnel is dialled again', () =>
     cluster.kubectl(['exec', 'web', '--', 'hostname']).stdout.includes('web'),
   );
 });

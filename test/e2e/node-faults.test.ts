@@ -202,7 +202,7 @@ spec:
     },
   );
 
-  it('makes a sandbox anew whose pause process was killed', async () => {
+  it('makes a sandbox again whose pause process was killed', async () => {
     onTestFailed(() => void (failed = true));
     start(pod('paused', 70_003), 'paused');
     const sandbox = inNode(
@@ -224,7 +224,7 @@ spec:
     expect(events('SandboxChanged')).toContain('Pod sandbox changed');
   });
 
-  it('starts a runtime anew that somebody has stopped', { timeout: 240_000 }, async () => {
+  it('starts a runtime again that somebody has stopped', { timeout: 240_000 }, async () => {
     onTestFailed(() => void (failed = true));
     start(pod('steady', 70_004), 'steady');
     const before = containerId('steady');

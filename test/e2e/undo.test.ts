@@ -16,7 +16,7 @@ const data = (name: string): string =>
   cluster.kubectl(['get', 'cm', name, '-o', 'jsonpath={.data.mode}']).stdout;
 
 describe('a slip of the hand', () => {
-  it('is taken back: an edit, a deletion; a new start of the server begins anew', async () => {
+  it('is taken back: an edit, a deletion; a new start of the server starts over', async () => {
     onTestFailed(() => void (failed = true));
     cluster.k('create', 'cm', 'settings', '--from-literal=mode=good');
     cluster.k('patch', 'cm', 'settings', '-p', '{"data":{"mode":"bad"}}');

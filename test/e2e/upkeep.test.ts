@@ -187,7 +187,7 @@ describe.each([
     expect(cluster.k('get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}')).toBe('b');
     expect(cluster.kubectl(['get', 'configmap', 'later']).code).toBe(1);
     expect(version(cluster)).toBeGreaterThan(seen);
-    // A client that was away and asks from where it was is told to list anew.
+    // A client that was away and asks from where it was is told to list again.
     const watched = cluster.kubectl([
       'get',
       '--raw',

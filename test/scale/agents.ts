@@ -14,7 +14,7 @@ export interface Cluster {
   clientCa: Identity;
 }
 
-/** As the agent renews its Lease, and a watch is opened anew. */
+/** As the agent renews its Lease, and a watch is reopened. */
 const renewMs = 10_000;
 const againMs = 1000;
 /** What the network of a node watches; what comes is counted, not read. */

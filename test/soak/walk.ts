@@ -213,7 +213,7 @@ export class Walk {
   }
 
   /**
-   * Pods whose containers were started again are made anew, or their back-off would make the next
+   * Pods whose containers were started again are made again, or their back-off would make the next
    * fault look slow; what failed is taken away.
    */
   async #freshen(): Promise<boolean> {

@@ -17,13 +17,13 @@ export interface ContainerInput {
   container: Container;
   node: NodeFacts;
   restartCount: number;
-  /** What the container shall run: the reference that the runtime gave the pulled image. */
+  /** What the container should run: the reference that the runtime gave the pulled image. */
   image: ImageUser & { ref: string };
   environment: ReadonlyMap<string, string>;
   mounts: Mount[];
   devices?: Device[];
   userNamespace?: UserNamespace;
-  /** For an ephemeral container: the id of the container whose processes it shall see. */
+  /** For an ephemeral container: the id of the container whose processes it should see. */
   targetId?: string;
 }
 

@@ -81,9 +81,9 @@ export function keptIds(
 
 /**
  * Ends the containers that our containerd has started once and keeps no more, by their shims:
- * nobody would ever end them, and their pods are started anew. `known` lists the ids that it keeps;
- * it is asked after the processes, because a container is known before its shim is started. Returns
- * the ids of the sandboxes that were ended.
+ * nobody would ever end them, and their pods are started again. `known` lists the ids that it
+ * keeps; it is asked after the processes, because a container is known before its shim is started.
+ * Returns the ids of the sandboxes that were ended.
  */
 export async function stopLeftovers(
   doors: LeftoverDoors,

@@ -35,7 +35,7 @@ export async function isOrphaned(
 }
 
 /**
- * Makes room for a database that begins anew, while containerd is down: what still runs is ended,
+ * Makes room for a database that starts over, while containerd is down: what still runs is ended,
  * the old file is put aside (`damaged/meta.db`; one is kept), and the snapshots, which only it
  * could name, go. Blobs stay: an image that is imported or pulled again does not write them a
  * second time, and containerd removes those that nobody asks for.

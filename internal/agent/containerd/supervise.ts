@@ -170,7 +170,7 @@ class Care {
       this.#options.tell(
         'LeftoverContainersStopped',
         `${stopped.length} sandboxes ran that containerd knew nothing of, or took for ended: ` +
-          'they were stopped, and their pods are started anew',
+          'they were stopped, and their pods are started again',
       );
   }
 
@@ -195,13 +195,13 @@ class Care {
   async #rebuild(why: string): Promise<void> {
     const { log, tell } = this.#options;
     log.error(
-      'containerd begins anew: images are imported or pulled again, and pods are started again',
+      'containerd starts over: images are imported or pulled again, and pods are started again',
       { why },
     );
     const { stopped, aside } = await clearForNew(this.#doors, this.#places);
     tell(
       'ContainerRuntimeRebuilt',
-      `containerd begins anew: ${why}. ${stopped} sandboxes were stopped, images are ` +
+      `containerd starts over: ${why}. ${stopped} sandboxes were stopped, images are ` +
         `imported or pulled again; what was left of the database is in ${aside}`,
     );
   }

@@ -72,7 +72,7 @@ export class PluginWatch {
     for (const { retry } of this.#seen.values()) retry?.cancel();
   }
 
-  /** The Node is another one now: every driver is written to it anew. */
+  /** The Node is another one now: every driver is written to it again. */
   announceAll(): void {
     for (const seen of this.#seen.values())
       if (seen.driver !== undefined) void this.#register(seen);

@@ -338,7 +338,7 @@ it('makes no sandbox before it is known what the runtime holds', async () => {
 
 describe('a sandbox whose first process is killed', () => {
   it.each([0, 3])(
-    'is made anew, its containers too, when the runtime lags %i looks behind its event',
+    'is made again, its containers too, when the runtime lags %i looks behind its event',
     async (lag) => {
       await create();
       runtime.kill(lag);
@@ -354,7 +354,7 @@ describe('a sandbox whose first process is killed', () => {
     },
   );
 
-  it('is made anew although the runtime denies the end for long: its disk was full', async () => {
+  it('is made again although the runtime denies the end for long: its disk was full', async () => {
     await create();
     runtime.kill(205);
     for (let i = 0; i < 400; i++) await clock.advance(5).then(settle);

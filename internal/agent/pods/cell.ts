@@ -7,7 +7,7 @@ export interface PodCell {
   readonly pod: Pod;
   readonly state: PodState;
   change(fields: Partial<PodState>): void;
-  /** Aborted when the pod shall end. */
+  /** Aborted when the pod should end. */
   readonly signal: AbortSignal;
   /** Another pass follows; or after a time, of which the earliest counts. */
   wake(): void;

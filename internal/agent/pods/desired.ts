@@ -7,9 +7,9 @@ import type { Log } from '../../io/log.ts';
 const op = 'pods.desired';
 
 /**
- * What the node shall run, on disk: after a reboot its pods start while the server is away. Written
- * when a pod comes, when its spec changes and when it goes; never for a status, so that a flash
- * card is spared.
+ * What the node should run, on disk: after a reboot its pods start while the server is away.
+ * Written when a pod comes, when its spec changes and when it goes; never for a status, so that a
+ * flash card is spared.
  */
 export class DesiredPods {
   readonly #dir: string;

@@ -295,7 +295,7 @@ export class Performer {
           reason: '',
         });
       await this.#view.reread(id);
-      this.#cell.wake(); // its end is a reason to look again: back-off decides when it starts anew
+      this.#cell.wake(); // its end is a reason to look again: back-off decides when it starts over
       return;
     }
     // The runtime may hold what it could not finish: the next try must see it, and take another

@@ -111,7 +111,7 @@ const lostForGood = (sim: SimulatedPod): boolean =>
   sim.truth.containers.every((c) => c.state !== 'running') &&
   (sim.pod.spec.restartPolicy === 'Never' || !sim.pod.spec.containers.some((c) => sim.wanted(c)));
 
-/** What runs is what shall run. */
+/** What runs is what should run. */
 function expectDesired(sim: SimulatedPod): void {
   const { pod, truth, state } = sim;
   const running = truth.containers.filter((c) => c.state === 'running');
@@ -167,7 +167,7 @@ function happen(sim: SimulatedPod, event: Event): void {
 }
 
 describe('the plan of a pod', () => {
-  it('comes from any state to what shall be', () => {
+  it('comes from any state to what should be', () => {
     fc.assert(
       fc.property(pods, found, (pod, what) => {
         const sim = simulate(pod, what);

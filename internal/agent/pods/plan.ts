@@ -26,8 +26,9 @@ export interface PodWorld extends ResizeRoom {
 }
 
 /**
- * What to do for a pod, in this order, to come from what is to what shall be. Pure: the same state,
- * object and world give the same steps. An empty plan: nothing to do until something changes.
+ * What to do for a pod, in this order, to come from what is to what should be. Pure: the same
+ * state, object and world give the same steps. An empty plan: nothing to do until something
+ * changes.
  */
 export function plan(state: PodState, pod: Pod, world: PodWorld): Step[] {
   if (state.phase === 'running') return planRunning(state, pod, world);
@@ -100,7 +101,7 @@ function planContainers(todo: PodActions, state: PodState, pod: Pod, world: PodW
 }
 
 /**
- * In a new sandbox a pod is initialized anew (the kubelet's purgeInitContainers): what its init
+ * In a new sandbox a pod is initialized again (the kubelet's purgeInitContainers): what its init
  * containers came to in the old one must not count.
  */
 function forgetInit({ containers }: PodRuntime, { spec }: Pod): Step[] {

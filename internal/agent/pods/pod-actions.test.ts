@@ -83,7 +83,7 @@ describe('a pod without a sandbox', () => {
     expect(todo).toMatchObject({ createSandbox: false, killPod: true });
   });
 
-  it('is made anew when the sandbox was lost or has no address', () => {
+  it('is made again when the sandbox was lost or has no address', () => {
     const a = container('a');
     expect(
       ask(pod([a]), {

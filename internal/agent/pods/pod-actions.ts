@@ -9,7 +9,7 @@ import {
 } from './action-types.ts';
 import { shouldRestart, restartsWhenKilled } from './restart-policy.ts';
 
-/** The kubelet's computePodActions: from what is and what shall be to what to do. */
+/** The kubelet's computePodActions: from what is and what should be to what to do. */
 export function podActions(input: ActionsInput): PodActions {
   const { pod, runtime } = input;
   const sandbox = sandboxNeeded(pod, runtime);

@@ -20,7 +20,7 @@ function matches(codes: { operator?: string; values?: number[] }, exitCode: numb
   return codes.operator === 'NotIn' ? !listed : listed;
 }
 
-/** Whether the next pass shall start this container. */
+/** Whether the next pass should start this container. */
 export function shouldRestart(container: Container, pod: Pod, runtime: PodRuntime): boolean {
   if (pod.metadata.deletionTimestamp) return false;
   const status = latest(runtime, container.name);

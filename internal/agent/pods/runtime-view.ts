@@ -71,7 +71,7 @@ export class RuntimeView {
   }
 
   /**
-   * Reads one container anew: at its place, or as the newest, in the sandbox that is told. A
+   * Reads one container again: at its place, or as the newest, in the sandbox that is told. A
    * sandbox's own end is a reason to read everything.
    */
   async reread(id: string, sandboxId?: string): Promise<void> {

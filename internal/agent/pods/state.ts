@@ -64,7 +64,7 @@ export function firstState(
     : state;
 }
 
-/** What the state becomes when the pod shall end, with this grace period or a shorter one. */
+/** What the state becomes when the pod should end, with this grace period or a shorter one. */
 export function terminating(state: PodState, graceSeconds: number | undefined): PodState {
   const shorter =
     graceSeconds !== undefined &&

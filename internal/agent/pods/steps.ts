@@ -9,7 +9,7 @@ import type { Verdict } from './state.ts';
  * pass, and the next plan is made from what is there then.
  */
 export type Step =
-  /** The pod shall end: its containers have, its time is over, or the node has decided so. */
+  /** The pod should end: its containers have, its time is over, or the node has decided so. */
   | { do: 'end'; verdict?: Verdict }
   /** What a wish for other resources came to. */
   | { do: 'grant'; resize: ResizeState; event?: ResizeEvent }

@@ -37,7 +37,8 @@ export class Teller {
   }
 
   /**
-   * Makes the status anew and hands it on if it differs. `final`: nothing will be started any more.
+   * Makes the status again and hands it on if it differs. `final`: nothing will be started any
+   * more.
    */
   tell(final: boolean): void {
     const { pod, state } = this.#cell;

@@ -181,7 +181,7 @@ export class PodWorker {
     }
   }
 
-  /** What was begun for a pod that shall run is given up. */
+  /** What was begun for a pod that should run is given up. */
   #end(): void {
     this.#stop.abort(new Error('the pod is terminating'));
     this.#forgetRetry();

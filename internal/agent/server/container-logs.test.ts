@@ -109,7 +109,7 @@ describe('the log of a container that has none yet', () => {
 });
 
 describe('the log of the instance before', () => {
-  it('is that of lastState, also while the container waits to be started anew', async () => {
+  it('is that of lastState, also while the container waits to be started again', async () => {
     expect(
       await ask({ ...waiting('CrashLoopBackOff'), lastState: ended('c2') }, 'previous=true', [
         'c2',

@@ -281,7 +281,7 @@ describe('rights', () => {
     ]).toEqual([[], true, false]);
   });
 
-  test('whoever shows nothing is nobody', async () => {
+  test('a request without credentials is anonymous', async () => {
     expect((await call('GET', '/pods', { anonymous: true })).status).toBe(401);
   });
 

@@ -38,7 +38,10 @@ export interface ProgramDoors {
 const op = 'shell.start';
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const plainTerminal = 'xterm';
-/** Who has left the session may hold its output open for ever: so long nothing came of it. */
+/**
+ * A process that has left the session may hold its output open for ever: wait only so long without
+ * output.
+ */
 const silentMs = 1_000;
 /** As shells say of a program that is not there. */
 const notFound = 127;

@@ -112,7 +112,7 @@ function initializedCondition({ pod, phase, init, containers }: ConditionInput):
   if (phase === 'Succeeded' && unknown.length === 0)
     return { ...truly(type), reason: 'PodCompleted' };
   // Once an ordinary container has started, the pod was initialized, even while its sidecars start
-  // anew.
+  // again.
   if (containers.some((s) => s.state?.running || s.state?.terminated || s.lastState?.terminated))
     return truly(type);
   const message = missingText('incomplete', unknown, bad);

@@ -1,7 +1,7 @@
 import type { Disk } from '../../io/disk.ts';
 import type { Tree } from '../../io/tree.ts';
 
-/** One file of a volume. `uid` is the user who shall own it, when not root. */
+/** One file of a volume. `uid` is the user who should own it, when not root. */
 export interface PayloadFile {
   data: Uint8Array;
   mode: number;

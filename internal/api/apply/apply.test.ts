@@ -134,7 +134,7 @@ describe('tracking', () => {
     );
     expect(next.metadata.managedFields).toBeUndefined();
   });
-  test('a client may start anew, or bring its own entries', () => {
+  test('a client may start over, or bring its own entries', () => {
     expect(
       trackUpdate(configMaps, first, map({ a: '1' }, { managedFields: [] }), by('two')).metadata
         .managedFields,

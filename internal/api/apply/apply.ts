@@ -44,7 +44,7 @@ export interface ApplyContext extends WriteContext {
 }
 
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
-/** Never owned, whoever sets them. */
+/** Never owned by any manager. */
 const strippedFields = fieldsOf([
   'apiVersion',
   'kind',
@@ -177,7 +177,7 @@ function sameButSystem(live: KubeObject, object: unknown): boolean {
   return jsonEqual(withoutNulls(live), withoutNulls(object));
 }
 
-/** Null and "not there" are the same to whoever reads the object. */
+/** Null and "not there" mean the same to readers of the object. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isDict(value)) return value;

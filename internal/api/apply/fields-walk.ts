@@ -5,7 +5,7 @@ const here: Fields = Object.freeze({});
 
 /**
  * Collects paths on a walk from the root of a value through its parts, each of which is entered and
- * left. It keeps the nodes on the way to where the walk is: to find them anew from the root for
+ * left. It keeps the nodes on the way to where the walk is: to find them again from the root for
  * each path makes deep values cost their depth again.
  */
 export class FieldsWalk {

@@ -23,7 +23,7 @@ export interface Managed {
   source: ManagedFieldsEntry | undefined;
 }
 
-/** Who a manager is: an applier is the same in every version. */
+/** The identity of a manager: an applier is the same in every version. */
 export function identity(
   entry: Pick<Managed, 'manager' | 'operation' | 'apiVersion' | 'subresource'>,
 ): string {

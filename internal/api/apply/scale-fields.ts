@@ -58,7 +58,7 @@ export function objectManagers(
   return encodeManaged(next);
 }
 
-/** Whoever it is, in whatever version he wrote. */
+/** The manager, whichever version it wrote in. */
 const ownerOf = (one: Managed): string => identity({ ...one, apiVersion: '' });
 
 function has(fields: Fields, path: readonly string[]): boolean {

@@ -76,7 +76,7 @@ export function trackUpdate(
   if (managed.size === 0 && old?.metadata.uid) return object;
   const typed: TypedContext = { custom: kind.custom };
   const changes = changesOf(kind, old, object, typed);
-  // Who owns what cannot be told where items cannot: that is for validation to say, and then nobody
+  // Ownership cannot be told where items cannot: that is for validation to say, and then nobody
   // owns anything.
   if (!changes) return object;
   noteUpdate(
@@ -106,7 +106,7 @@ function changesOf(
 
 /**
  * The managers before this write. A client may bring its own managedFields, or empty ones to start
- * anew.
+ * again.
  */
 function startOf(
   old: KubeObject | undefined,

@@ -7,7 +7,7 @@ const prefix = 'ingress.skiff/';
 
 /** What the annotations of an Ingress ask for on the way to its backends. */
 export interface Policy {
-  /** Whoever comes without TLS is sent to https. */
+  /** Requests without TLS are redirected to https. */
   redirect: boolean;
   /** Browsers come with TLS alone for so long. */
   hstsSeconds: number | undefined;
@@ -15,7 +15,7 @@ export interface Policy {
   timeoutMs: number | undefined;
   /** Larger requests are refused, and those that do not say how large they are. */
   bodyBytes: number | undefined;
-  /** Whoever comes from elsewhere is refused; undefined: nobody is. */
+  /** Requests from elsewhere are refused; undefined: none are. */
   allow: Cidr[] | undefined;
   /** Secrets of type kubernetes.io/basic-auth in the namespace; undefined: anybody may come. */
   users: string[] | undefined;

@@ -7,7 +7,7 @@ const longestPem = 24 * 1024;
 const certificateText = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 /**
- * Key and certificates of a Secret as HAProxy takes them, each written anew from what was parsed.
+ * Key and certificates of a Secret as HAProxy takes them, each rewritten from what was parsed.
  * Throws with what is wrong in words.
  */
 export function pemOf({ data }: Secret): string {

@@ -11,7 +11,7 @@ export interface Attributes {
   object: KubeObject | undefined;
   old: KubeObject | undefined;
   options?: object;
-  /** The name was made of `generateName`: whoever asked knows it not yet. */
+  /** The name was made from `generateName`: the caller does not know it yet. */
   generatedName?: boolean;
 }
 

@@ -367,7 +367,7 @@ const runAsUser: Check = (spec, _meta, minor) => {
 };
 
 /**
- * Whoever says another profile is refused, a pod too whose containers all say a good one; then
+ * Any other profile is refused, also one of the pod when all its containers have a good one; then
  * somebody must have said a good one.
  */
 const seccompRestricted: Check = (spec, _meta, minor) => {

@@ -153,7 +153,7 @@ function policyOf(labels: Record<string, string>, mode: 'enforce' | 'audit' | 'w
   };
 }
 
-/** Who enforces a level and says nothing of warnings is warned by it. */
+/** Without a level for warnings, the enforced level warns, too. */
 function warningOf(labels: Record<string, string>, enforce: Policy): Policy {
   const warn = policyOf(labels, 'warn');
   if (Object.hasOwn(labels, label('warn')) || !levels.includes(labels[label('enforce')] ?? ''))

@@ -11,7 +11,7 @@ import type { AdmissionPlugin, Attributes } from './chain.ts';
 const group = 'rbac.authorization.k8s.io';
 
 /**
- * Nobody hands out more than he holds, unless he may `escalate` or `bind` (registry/rbac
+ * Nobody grants more rights than their own, unless they may `escalate` or `bind` (registry/rbac
  * policybased storage).
  */
 export function rbacEscalation(server: Server): AdmissionPlugin {
@@ -86,7 +86,7 @@ async function checkRole(server: Server, attributes: Attributes): Promise<void> 
   const { call, object, old } = attributes;
   const role = object as ClusterRole;
   const before = old as ClusterRole | undefined;
-  // Who creates names nothing yet: a right to escalate some roles is none to make them.
+  // A create names no object yet: the right to escalate named roles does not cover it.
   if (
     (await allowed(
       server,

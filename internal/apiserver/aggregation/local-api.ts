@@ -10,6 +10,6 @@ export interface LocalApi {
   group: string;
   version: string;
   resources: readonly DiscoveredResource[];
-  /** A request for one of its resources; who asks may. */
+  /** A request for one of its resources, already authorized. */
   handle(server: Server, exchange: Exchange): Promise<void>;
 }

@@ -210,7 +210,7 @@ describe('stages and levels', () => {
     });
   });
 
-  test('who may not: forbid; who is somebody else: both; who is nobody: 401', async () => {
+  test('forbidden: forbid; impersonated: both users; not authenticated: 401', async () => {
     const jane = { user: 'jane', groups: ['devs'], uid: 'u1' };
     const denied = (await eventsOf({ path: `${maps}/a`, as: jane })).at(-1);
     expect(denied?.annotations).toEqual({

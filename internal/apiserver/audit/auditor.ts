@@ -55,7 +55,7 @@ export class Auditor {
     return (exchange.audit = recording);
   }
 
-  /** Somebody could not show who he is. */
+  /** Authentication failed. */
   refused(exchange: Exchange): void {
     const nobody = { name: '', groups: [] };
     const verdict = judge(this.policy, nobody, exchange.info);

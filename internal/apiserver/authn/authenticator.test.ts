@@ -26,7 +26,7 @@ afterAll(() => dev.api.close());
 const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
 
-/** Who the server takes somebody for: the name and the UID, or the status. */
+/** The user that the server sees: name and UID, or the status of the refusal. */
 function who(
   identity: Partial<Identity> = {},
   headers: Record<string, string> = {},

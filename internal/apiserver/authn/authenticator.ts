@@ -45,7 +45,7 @@ export interface ConfiguredAuthentication {
   allowsAnonymous(path: string): boolean | undefined;
 }
 
-/** Who sends a request: certificate, then bearer token, then anonymous. */
+/** The user of a request: from its certificate, then its bearer token, then anonymous. */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
 
@@ -67,7 +67,7 @@ export class Authenticator {
         token.length <= maxTokenLength ? await this.userOf(token, undefined) : undefined;
       if (known) return known.user;
     }
-    // Whoever shows something that is no good is refused; only who shows nothing is anonymous.
+    // Bad credentials are refused; only a request without any is anonymous.
     if (token !== undefined || (shown && 'error' in shown) || !this.#allowsAnonymous(request))
       throw unauthorized();
     return anonymous;

@@ -91,7 +91,7 @@ function userOf(leaf: Certificate): Shown {
 }
 
 /**
- * Everybody who showed something is in system:authenticated, except whoever was shown to be
+ * Everybody who presented credentials is in system:authenticated, except whoever was shown to be
  * anonymous (group adder).
  */
 export function withAuthenticated(user: UserInfo): UserInfo {

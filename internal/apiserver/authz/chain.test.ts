@@ -64,7 +64,7 @@ describe.each([
       error: '[x, y, z]',
     });
     expect(await chain(says('a', no('', 'x'), { later })).authorize(request)).toEqual(no('', 'x'));
-    // Who allows in the end makes the errors before it forgotten.
+    // When a later authorizer allows, the errors before it are forgotten.
     expect(await chain(...three, alwaysAllow).authorize(request)).toEqual({
       allowed: true,
       reason: '',

@@ -26,7 +26,7 @@ export class IngressSecrets {
   readonly #gatewayClasses = new Map<string, GatewayClass>();
   readonly #grants = new Map<string, ReferenceGrant>();
   #followed: Followed[] = [];
-  /** `namespace/name`; made anew when it is asked for after a change. */
+  /** `namespace/name`; made again when it is asked for after a change. */
   #named: Set<string> | undefined;
 
   constructor(options: NodeGraphOptions) {

@@ -127,7 +127,7 @@ export class FlowControl {
     this.#dispatch(flow.level);
   }
 
-  /** Who waits at the same level goes first, then those who may borrow. */
+  /** Requests that wait at the same level go first, then those that may borrow. */
   #dispatch(first: Level): void {
     if (first.waitingCount > 0) first.dispatch();
     for (const level of this.#levels.values()) if (level.waitingCount > 0) level.dispatch();

@@ -72,7 +72,7 @@ export class Level {
     this.#options = options;
   }
 
-  /** What the object says now. Who waits already stays where he is. */
+  /** What the object says now. Requests that wait already keep their place. */
   configure(config: PriorityLevelConfiguration, seats: Seats): void {
     this.seats = seats;
     const response = config.spec?.limited?.limitResponse;

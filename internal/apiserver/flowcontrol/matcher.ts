@@ -90,7 +90,7 @@ export class Matcher<T> {
     return this.#fallback;
   }
 
-  /** The rules that name a user do not depend on what he asks. */
+  /** The rules that name a user do not depend on the request. */
   #rulesOf(user: UserInfo): Remembered<T>['rules'] {
     const known = this.#users.get(user.name);
     if (known && sameGroups(known.groups, user.groups)) return known.rules;

@@ -16,7 +16,7 @@ export function watchQuery(info: RequestInfo): ReturnType<typeof listQuery> {
   return { ...query, fieldSelector: query.fieldSelector ?? `metadata.name=${info.name}` };
 }
 
-/** A request as a call; whoever asks may do what he asks. */
+/** A request as a call; it is authorized already. */
 export function callFor(exchange: Exchange, resource: ServedResource): ApiCall {
   const { query } = exchange.info;
   const dryRun = query.get('dryRun');

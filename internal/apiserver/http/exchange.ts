@@ -9,13 +9,13 @@ import type { Recorded } from '../audit/recorded.ts';
 import type { Flow } from '../flowcontrol/flow.ts';
 import type { RequestInfo } from './request-info.ts';
 
-/** One HTTP request and its answer, with the user once he is known. */
+/** One HTTP request and its answer, with the user once it is known. */
 export interface Exchange {
   request: ServerRequest;
   answer: ServerAnswer;
   info: RequestInfo;
   user: UserInfo;
-  /** Who he showed himself to be, before he asked to be taken for somebody else. */
+  /** The authenticated user, before impersonation. */
   real: UserInfo;
   /** What the request belongs to in priority and fairness, once classified. */
   flow?: Flow;

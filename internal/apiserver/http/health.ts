@@ -150,7 +150,7 @@ async function answer(
   const { query } = exchange.info;
   const exclude = new Set(query.get('exclude') ?? []);
   let failed = 0;
-  // All at once: whoever asks waits as long as for the slowest of them, not for their sum.
+  // All at once: the caller waits for the slowest of them, not for their sum.
   const one = async ([name, check]: [string, Check]): Promise<string> => {
     if (exclude.delete(name)) return `[+]${name} excluded: ok`;
     const wrong = await results.of(kind, name, check);

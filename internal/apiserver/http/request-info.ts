@@ -136,7 +136,7 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
     info.verb = flag(info.query, 'watch') ? 'watch' : 'list';
     info.name = selectedName(first(info.query, 'fieldSelector') ?? '');
   }
-  // Who may do everything to nodes by their usual verbs is not thereby root on them.
+  // The right to do everything to nodes by the usual verbs must not make anybody root on them.
   const { group, version, resource, subresource, prefix } = info;
   if (`${group}/${version}/${resource}/${subresource}/${prefix}` === '/v1/nodes/shell/')
     info.verb = 'shell';

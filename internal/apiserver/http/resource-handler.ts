@@ -13,7 +13,7 @@ import { sendResult } from './send-result.ts';
 import { wantedFor, wantedOfSpoken } from './wanted.ts';
 
 /**
- * Requests under /api and /apis that name a resource of this server; whoever asks may do what he
+ * Requests under /api and /apis that name a resource of this server, already authorized; they
  * asks.
  */
 export async function serveResource(server: Server, exchange: Exchange): Promise<void> {
@@ -41,7 +41,7 @@ const isKept = (server: Server, call: ApiCall): boolean =>
   call.resource.verbs.includes('get') &&
   !server.operations.find(placeOf(call));
 
-/** Told before anything is done: whom we cannot answer, for him we do nothing either. */
+/** Refused before anything is done: a request that cannot be answered changes nothing. */
 function wantedOf(server: Server, exchange: Exchange, call: ApiCall): Wanted {
   return server.operations.find(placeOf(call))
     ? wantedOfSpoken(exchange)

@@ -146,7 +146,7 @@ test('runs are made once for all who list soon, and forgotten when nobody does',
   expect(lists.bytes).toBe(0);
 });
 
-test('a change makes one run anew, and the cache keeps no more than it may', () => {
+test('a change makes one run again, and the cache keeps no more than it may', () => {
   const lists = new ListCache(new FakeClock());
   const resource = {} as never;
   const small = Buffer.alloc(500);

@@ -10,7 +10,7 @@ import { contentTypes } from './negotiate.ts';
 
 /**
  * A GET of an object with `?history`: its versions as far as the store has them, those of an object
- * that is deleted, too. Whoever may get the object may get what it was a moment ago.
+ * that is deleted, too. A user who may get the object may get what it was a moment ago.
  */
 export async function serveHistory(
   { core }: Pick<Server, 'core'>,

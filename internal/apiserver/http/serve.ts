@@ -41,7 +41,7 @@ async function serveRequest(
   request: ServerRequest,
   answer: ServerAnswer,
 ): Promise<void> {
-  // Whoever asks shows certificates and tokens, which a clock judges that may have been set.
+  // Certificates and tokens are judged by the clock, which may have been set.
   server.core.clock.look();
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
@@ -156,7 +156,7 @@ const tooManyConnections = (): ApiError =>
 export async function dispatch(server: Server, exchange: Exchange): Promise<void> {
   const { info } = exchange;
   const { aggregator } = server;
-  // Before anything else is said: who may not ask does not learn either what there is.
+  // Before any other answer: a user without the right must not learn what exists.
   const deciding = authorize(server, exchange);
   if (deciding) await deciding;
   const delegate = info.path.startsWith('/apis/') ? aggregator.delegate(exchange) : undefined;

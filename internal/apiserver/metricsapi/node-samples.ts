@@ -18,7 +18,7 @@ interface Known {
   asking: Promise<Pair | undefined> | undefined;
 }
 
-/** Whoever asks more often gets the same answer: a node is not looked at for each question. */
+/** Within this time the answer is the same: a node is not measured for each request. */
 const freshMs = 5_000;
 /** A look of longer ago says nothing of now (metrics-server looks every 15 seconds). */
 const oldMs = 90_000;

@@ -29,7 +29,7 @@ describe('the use of a node between two looks', () => {
       { atMs: 1, cpuNanoseconds: 1, memoryBytes: 1 },
     ],
     [
-      'a counter that began anew',
+      'a counter that started over',
       { atMs: 1, cpuNanoseconds: 9, memoryBytes: 1 },
       { atMs: 2, cpuNanoseconds: 1, memoryBytes: 1 },
     ],

@@ -57,7 +57,7 @@ const objectOr = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? fieldsOf(value) : {};
 const listOr = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
 
-/** Undefined when the two are no pair: no time between them, or a counter that began anew. */
+/** Undefined when the two are no pair: no time between them, or a counter that started over. */
 export function useBetween(before: Counter | undefined, now: Counter | undefined): Use | undefined {
   if (!before || !now || now.atMs <= before.atMs || now.cpuNanoseconds < before.cpuNanoseconds)
     return undefined;

@@ -1,7 +1,7 @@
 import { asObject } from '../../api/object.ts';
 import type { Wanted } from '../bootstrap/objects.ts';
 
-/** Who may view a namespace may see what its pods use (metrics-server's own role). */
+/** Users who may view a namespace may see what its pods use (metrics-server's own role). */
 export function metricsRoles(): Wanted[] {
   const aggregate = (to: string): Record<string, string> => ({
     [`rbac.authorization.k8s.io/aggregate-to-${to}`]: 'true',

@@ -218,7 +218,7 @@ export class Evaluation {
   }
 
   /**
-   * Evaluates anew each time a decision has come that it wanted; each may pay for two at most
+   * Evaluates again each time a decision has come that it wanted; each may pay for two at most
    * (`checkCost`), so that ends soon.
    */
   async #settled(run: () => Value): Promise<Value> {

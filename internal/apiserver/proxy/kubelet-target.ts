@@ -13,7 +13,7 @@ const kubeletPort = 10250;
 
 /**
  * Where and how a node's kubelet is reached: with the server's own client certificate, which may do
- * everything. Nodes write their own addresses and ports, so whoever answers must prove to be that
+ * everything. Nodes write their own addresses and ports, so the other end must prove to be that
  * node: one that names this server's port would else be handed its rights.
  */
 export async function kubeletTarget(server: Server, nodeName: string): Promise<DialTarget> {

@@ -11,7 +11,7 @@ import { kubeletTarget } from './kubelet-target.ts';
 import { streamParameters } from './pod-streams.ts';
 
 /**
- * Where a terminal on a node is asked for; whoever asks has the verb `shell` on `nodes/shell`. The
+ * Where a terminal on a node is asked for; the user has the verb `shell` on `nodes/shell`. The
  * user is named to the node, which opens a shell for nobody without a name: `forward` and `connect`
  * take such a name from nobody else.
  */

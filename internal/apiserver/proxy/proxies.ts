@@ -110,7 +110,7 @@ async function podTarget(
     ? (named ?? portOf(wanted.port))
     : (ports[0]?.containerPort ?? (wanted.scheme === 'https' ? 443 : 80));
   const [host = ''] = podAddresses(pod);
-  // Who may write a pod's status does not thereby reach the server's own loopback.
+  // The right to write a pod's status must not open the server's own loopback.
   if (!isProxyable(host)) throw badRequest('address not allowed');
   return {
     host,

@@ -125,7 +125,7 @@ async function createOnce(
       undo?.();
       return { object };
     }
-    // Said by the storage: whoever may not create at all has been told so before.
+    // Said by the storage: a user without the right to create was refused before.
     if (stored && stored !== '0')
       throw new ApiError('', 'resourceVersion should not be set on objects to be created');
     const kv = await writeNew(
@@ -148,7 +148,10 @@ function hookOf(core: Core, call: Call): WriteHook | undefined {
   return call.subresource === '' ? core.hooks.of(call) : undefined;
 }
 
-/** Who may update or patch may not create for that (handlers/create.go withAuthorization). */
+/**
+ * The right to update or patch does not include the right to create (handlers/create.go
+ * withAuthorization).
+ */
 async function mayCreate(core: Core, call: Call): Promise<void> {
   const { group, version, resource } = call.resource;
   const asked = {

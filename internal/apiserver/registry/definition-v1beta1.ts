@@ -44,7 +44,7 @@ export function definitionFromV1beta1(object: KubeObject): KubeObject {
       ...spec,
       versions: versions.map((one) => withColumns({ ...common, ...one })),
       ...(conversion && { conversion: conversionOf(conversion) }),
-      // Before v1 whoever said nothing kept unknown fields.
+      // Before v1 unknown fields were kept by default.
       ...(preserveUnknownFields !== false && { preserveUnknownFields: true }),
     },
   } as KubeObject;

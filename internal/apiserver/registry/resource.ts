@@ -16,7 +16,7 @@ export interface Subresource extends GroupVersionKind {
   verbs: readonly string[];
 }
 
-/** What discovery shows of a resource, whoever serves it. */
+/** What discovery shows of a resource, by whichever server. */
 export type DiscoveredResource = Pick<
   ServedResource,
   | 'group'

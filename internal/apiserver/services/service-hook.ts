@@ -175,7 +175,7 @@ class Taking {
     if (!spec.ipFamilyPolicy && (said.length === 2 || addresses.length === 2))
       spec.ipFamilyPolicy = 'RequireDualStack';
     this.#fewEnough(spec, addresses);
-    // Who fills in a headless service by hand may use any family.
+    // A headless Service without a selector may use any family.
     if (isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0) {
       spec.ipFamilyPolicy ??= 'RequireDualStack';
       const first = said[0] ?? own[0] ?? '';
@@ -388,7 +388,7 @@ const followsAsBefore = (spec: ServiceSpec, before: ServiceSpec): boolean =>
   equal(spec.clusterIPs, before.clusterIPs) &&
   equal(spec.ipFamilies, before.ipFamilies);
 
-/** Who goes back to one family need not take the second address and family away as well. */
+/** A Service that goes back to one family need not drop its second address and family itself. */
 function trim(spec: ServiceSpec, before: ServiceSpec): void {
   if (before.ipFamilyPolicy === 'SingleStack') return;
   if (equal(spec.clusterIPs, before.clusterIPs)) spec.clusterIPs = spec.clusterIPs?.slice(0, 1);

@@ -55,7 +55,7 @@ export const said = (effect: Promise<unknown>): Promise<string> =>
     (error: ApiError) => `${error.httpStatus} ${error.message}`,
   );
 
-/** Makes a user with a ClusterRole of his own, and returns his client. */
+/** Makes a user with their own ClusterRole, and returns a client for them. */
 export async function userWith(
   { dev, admin }: Started,
   name: string,

@@ -68,7 +68,10 @@ export class MetricSet {
     });
   }
 
-  /** `read` is asked when somebody wants to know. Who says a name again replaces the one before. */
+  /**
+   * `read` is asked when somebody wants to know. A second registration of a name replaces the
+   * first.
+   */
   gauge(name: string, help: string, read: () => Iterable<Sample>): void {
     this.#writers.set(name, (text) => text.family(name, 'gauge', help, read()));
   }

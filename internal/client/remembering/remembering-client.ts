@@ -30,7 +30,7 @@ const laterMs = new Map([
   ['configmaps', 10_000],
 ]);
 const latestMs = 10 * 60_000;
-/** Whoever resumes from here is told to start over, or hears all that happened. */
+/** A watch that resumes from here is told to start over, or gets all that happened. */
 const ancientVersion = '1';
 const mostTokens = 1000;
 /** So long after the start what nobody has asked for is kept. */

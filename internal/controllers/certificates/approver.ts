@@ -14,7 +14,7 @@ import { signerFault } from './signer-rules.ts';
 const name = 'certificate-controller';
 const kubeletSigner = 'kubernetes.io/kube-apiserver-client-kubelet';
 
-/** Who may have such a request approved: by the subresource he may create. */
+/** A user may have such a request approved if they may create this subresource. */
 const rules = [
   {
     subresource: 'selfnodeclient',

@@ -35,7 +35,7 @@ function planNode(node: Node): Plan {
   const { taints = [], providerID } = node.spec ?? {};
   if (!taints.some(({ key }) => key === uninitialized)) return nothing;
   const { name: nodeName, resourceVersion } = node.metadata;
-  // The whole list is written: whoever adds a taint meanwhile must not lose it.
+  // The whole list is written: a taint that is added meanwhile must not get lost.
   const body = {
     metadata: { resourceVersion },
     spec: {

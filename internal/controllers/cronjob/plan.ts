@@ -20,7 +20,7 @@ export interface CronJobView {
   jobs: Job[];
   /** The uids of active jobs that the server does not have. */
   missing: Set<string>;
-  /** Whoever has this name in the CronJob's namespace. */
+  /** The Job of this name in the CronJob's namespace. */
   named(job: string): Job | undefined;
   /** The zone of schedules that name none. */
   localZone: string;

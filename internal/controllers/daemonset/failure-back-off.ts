@@ -1,4 +1,4 @@
-/** A daemon that fails at once must not be made anew as fast as it can fail. */
+/** A daemon that fails at once must not be made again as fast as it can fail. */
 const firstWaitMs = 1000;
 const longestWaitMs = 15 * 60_000;
 
@@ -13,7 +13,7 @@ export function waitLeftMs(failures: Failures | undefined, node: string, nowMs: 
 /** A failed pod of the node was taken away: the next one waits twice as long. */
 export function noteFailure(failures: Failures, node: string, nowMs: number): void {
   const before = failures.get(node);
-  // After a long quiet time the count starts anew.
+  // After a long quiet time the count starts over.
   const waitMs =
     before && nowMs - before.dueMs < 2 * longestWaitMs
       ? Math.min(before.waitMs * 2, longestWaitMs)

@@ -143,7 +143,7 @@ describe('the plan of a daemon set', () => {
     expect(world.pods()).toEqual([]);
   });
 
-  it('waits twice as long after each failure, and begins anew after a quiet time', () => {
+  it('waits twice as long after each failure, and starts over after a quiet time', () => {
     const failures: Failures = new Map();
     noteFailure(failures, 'n', 0);
     expect(waitLeftMs(failures, 'n', 0)).toBe(1000);

@@ -18,7 +18,7 @@ export interface RolloutView {
   deployment: Deployment;
   /** The deployment's own sets. */
   owned: ReplicaSet[];
-  /** Whoever has this name in the deployment's namespace. */
+  /** The ReplicaSet of this name in the deployment's namespace. */
   named(name: string): ReplicaSet | undefined;
   podsOf(rs: ReplicaSet): Iterable<Pod>;
   nowMs: number;

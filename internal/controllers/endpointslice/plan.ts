@@ -138,7 +138,7 @@ function endpointOf(
   };
 }
 
-/** Who an endpoint is meant for, where the Service says how near its traffic is to stay. */
+/** Which clients an endpoint is for, where the Service says how near its traffic is to stay. */
 function hintsOf(
   { spec }: Service,
   nodeName: string | undefined,

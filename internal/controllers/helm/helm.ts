@@ -114,7 +114,7 @@ export function startHelm(
         await helm(chart, upgradeCalls(wish));
         return true;
       case 'reinstall':
-        events.normal(chart, 'RemovingRelease', 'Removing a release that failed, to install anew');
+        events.normal(chart, 'RemovingRelease', 'Removing a release that failed, to install again');
         await uninstall(chart, wish.namespace, wish.timeoutMs);
         return true;
       default:
@@ -274,7 +274,10 @@ interface Changed {
   release: string | undefined;
 }
 
-/** Secrets and ConfigMaps are mirrored from the first chart on: who has none pays nothing. */
+/**
+ * Secrets and ConfigMaps are mirrored from the first chart on: a cluster without charts pays
+ * nothing.
+ */
 function lazily(
   ctx: ControllerContext,
   api: Referred['api'],

@@ -20,7 +20,7 @@ const ofPod = 'pod:';
 export function startJobController(ctx: ControllerContext): Controller {
   const jobs = ctx.mirrors.of<Job>(refs.jobs);
   const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: controllerIndex });
-  /** By job; another of the same name begins anew. */
+  /** By job; another of the same name starts over. */
   const backoff = new Map<string, { uid: string | undefined; record: BackoffRecord }>();
 
   const jobView = async (key: string, read: Reading): Promise<JobView | undefined> => {

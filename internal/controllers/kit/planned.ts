@@ -30,7 +30,7 @@ export interface Planned<V> {
   name: string;
   /** The name of its queue and in the log, where it is not the account's. */
   title?: string;
-  /** Who its events say they come from, where it is not the account. */
+  /** The component of its events, where it is not the account. */
   component?: string;
   /** A client that is not the account's own. */
   client?: Client;

@@ -92,7 +92,7 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
         )
           return;
         sign(key);
-        // A node that was silent reports its conditions anew itself; only the watch over it must
+        // A node that was silent reports its conditions again itself; only the watch over it must
         // begin again.
         if (readyCondition(nodes.get(key)!)?.status === 'Unknown') queue.add(key);
       });

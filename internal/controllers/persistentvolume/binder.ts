@@ -79,7 +79,7 @@ export function startPersistentVolumeBinder(ctx: ControllerContext): Controller 
     if (!ref?.uid) return { what: 'volume', volume, claim: undefined };
     const seen = claims.get(`${ref.namespace}/${ref.name}`);
     if (seen?.metadata.uid === ref.uid) return { what: 'volume', volume, claim: seen };
-    // Whoever made the volume may have known a claim that is newer than the mirror: ask before
+    // The provisioner may have known a claim that is newer than the mirror: ask before
     // anything is taken away.
     const target = { namespace: ref.namespace, name: ref.name ?? '' };
     const now = await read.client

@@ -93,7 +93,7 @@ function waiting({ claim, unplacedPods }: ClaimView): Say {
   return say(claim, 'Normal', 'WaitForPodScheduled', `waiting for ${pods} to be scheduled`);
 }
 
-/** Whoever makes volumes of this class reads in the claim that one is wanted. */
+/** Provisioners of this class read in the claim that a volume is wanted. */
 function provision({ claim, storageClass }: ClaimView): (Write | Say)[] {
   const fail = (message: string): Say => say(claim, 'Warning', 'ProvisioningFailed', message);
   if (!storageClass)

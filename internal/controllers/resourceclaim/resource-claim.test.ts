@@ -80,7 +80,7 @@ describe('resource claims', () => {
     c.stop();
   });
 
-  it('are made anew when somebody deleted one', async () => {
+  it('are made again when somebody deleted one', async () => {
     const c = await start(async ({ client }) => {
       await client.create(refs.resourceClaimTemplates, template);
       await client.create(refs.pods, pod());

@@ -145,7 +145,7 @@ describe('the plan of a stateful set', () => {
       { numRuns: 60 },
     ));
 
-  it('waits with the next replica while one has failed, and makes that one anew', () => {
+  it('waits with the next replica while one has failed, and makes that one again', () => {
     const s = { replicas: 3, start: 0, parallel: false, claims: false, partition: 0 };
     const world = new World();
     world.add(setOf(s, 'one'));

@@ -87,7 +87,7 @@ interface Sockets {
   tcp: Listener;
 }
 
-/** Both, or neither: who asks over TCP goes to the port that he knows from UDP. */
+/** Both, or neither: a client that asks over TCP uses the port that it knows from UDP. */
 async function openSockets(
   at: { address: string; port: number },
   received: (data: Buffer, from: { address: string; port: number }, udp: Datagrams) => void,

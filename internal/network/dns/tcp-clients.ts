@@ -81,7 +81,7 @@ export class TcpClients {
     client.socket.destroy();
   }
 
-  /** Its time begins anew, and it is the last to give way. */
+  /** Its time starts over, and it is the last to give way. */
   #waitFor(client: Client): void {
     client.timer?.cancel();
     client.timer = this.#clock.after('dns.tcp', questionMs, () => this.#end(client));

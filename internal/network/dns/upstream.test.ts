@@ -72,7 +72,7 @@ describe('resolvers', () => {
     await realClock.sleep('test', 1100);
     const begunMs = realClock.monotonicMs();
     expect(ipsOf(await ask('x.test'))).toEqual(['192.0.2.1 30']);
-    // Pods ask anew after five seconds.
+    // Pods ask again after five seconds.
     expect(realClock.monotonicMs() - begunMs).toBeLessThan(5_000);
     expect(await ask('new.test')).toBeUndefined();
     // They are left alone for a while, and then asked again.

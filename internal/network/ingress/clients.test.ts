@@ -131,7 +131,7 @@ it('believes the proxies that it is told of, and nobody else', async () => {
   expect(await handedOn('PROXY TCP4 198.51.100.7 192.0.2.1 4000 80\r\n', 'p.test')).toContain(
     ' 403 ',
   );
-  // Who is to say for whom he comes has to; others come for themselves.
+  // Clients that must name the original client have to; others count as themselves.
   expect(await handedOn('', 'p.test')).not.toContain('HTTP/');
   expect(await handedOn('', 'p.test', '::1')).toContain(' 200 ');
   await client().delete(refs.configMaps, metadata);

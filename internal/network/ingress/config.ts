@@ -171,7 +171,9 @@ function guards(dir: string): string[] {
   ];
 }
 
-/** Whose pages may read the answers; a question of a browser whether it may ask is answered here. */
+/**
+ * Whose pages may read the answers; a question of a browser whether it may ask is answered here.
+ */
 function crossOrigin(dir: string): string[] {
   const isOrigin = `map_str(${mapFile(dir, 'origins')}) -m found`;
   const asked = `{ method OPTIONS } { req.hdr(access-control-request-method) -m found }`;
@@ -348,7 +350,7 @@ export function haproxyConfig({
     `  log ring@${logRing} len ${longestLogLine} format raw local0`,
     `  log-format "${logFormat}"`,
     '  option dontlognull',
-    // Who may say on whose behalf he comes has to.
+    // A client that may name the original client has to.
     '  tcp-request connection expect-proxy layer4 if ' +
       `{ src,map_ip(${mapFile(dir, 'proxies')}) -m found }`,
     ...rules(dir, lua).map((rule) => `  ${rule}`),

@@ -379,7 +379,7 @@ it('finds the closest host, and keeps those of other listeners apart', async () 
   expect(await page('any.test', { port: otherPort })).toBe(404);
 });
 
-it('begins anew where others have seen the Gateways before, and loses nothing', async () => {
+it('starts over where others have seen the Gateways before, and loses nothing', async () => {
   const seen = mirrors.of(gatewayRefs.gateways);
   await seen.synced;
   running.stop();

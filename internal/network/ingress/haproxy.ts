@@ -200,7 +200,7 @@ export class Haproxy {
   }
 }
 
-/** Ends the HAProxy that listens on the socket of a folder, whoever started it. */
+/** Ends the HAProxy that listens on the socket of a folder, whatever started it. */
 export async function endHaproxy({
   dir,
   spawn,

@@ -4,7 +4,7 @@ import type { Log } from '../../io/log.ts';
 const mostSaid = 1000;
 
 /**
- * Says each line once in the log: what is wrong with an object is found anew at every look at it.
+ * Says each line once in the log: what is wrong with an object is found again at every look at it.
  */
 export function saidOnce(log: Log, message: string): (what: string) => void {
   const said = new Set<string>();

@@ -89,7 +89,8 @@ async function batch(spawn: Spawn, program: 'ip' | 'bridge', lines: string[]): P
 }
 
 /**
- * Makes the device anew only when what stands there is not what is wanted: flows survive a restart.
+ * Makes the device again only when what stands there is not what is wanted: flows survive a
+ * restart.
  */
 async function makeDevice(options: VxlanOptions): Promise<void> {
   const { spawn } = options;

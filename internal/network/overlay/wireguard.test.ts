@@ -99,7 +99,7 @@ describe('commands', () => {
     ]);
   });
 
-  it('replace the key of a node that was installed anew', () => {
+  it('replace the key of a node that was reinstalled', () => {
     expect(lines(b, of(node('b', 1, keyC)))).toEqual([
       `wg set flannel-wg peer ${keyB} remove`,
       setB(keyC),

@@ -310,7 +310,7 @@ describe('the server', () => {
   });
 });
 
-it('writes everything anew when somebody took the table away', async () => {
+it('writes everything again when somebody took the table away', async () => {
   await client.create(refs.networkPolicies, policy('deny', { podSelector: {} }));
   await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
   start();

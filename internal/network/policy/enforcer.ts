@@ -32,7 +32,7 @@ export interface PolicyOptions extends NftDoors {
  * The server may be starting beside us: only after this long does what the disk remembers count.
  */
 const offlineAfterMs = 2_000;
-/** A pod waits this long for its rules before its start is tried anew. */
+/** A pod waits this long for its rules before its start is tried again. */
 const holdMs = 15_000;
 
 const dnsPort = 53;
@@ -95,7 +95,7 @@ export class PolicyEnforcer {
     else void this.#begin();
   }
 
-  /** Something that is part of the whole plan has changed: makes it anew. */
+  /** Something that is part of the whole plan has changed: makes it again. */
   again(): void {
     if (!this.#known) return;
     this.#renew();

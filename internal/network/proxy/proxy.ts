@@ -246,7 +246,7 @@ class NftProxy implements Proxy {
 
   async #written(): Promise<void> {
     this.#resolveReady();
-    // Not before the rules stand: who is told that the service is here sends at once.
+    // Not before the rules are in place: a client that learns of the Service sends at once.
     this.#healthPorts.set([...this.#health.values()]);
     const flows = [...this.#staleFlows];
     this.#staleFlows.clear();

@@ -125,7 +125,7 @@ function chainBody(name: Chain, words: Words): string {
 }
 
 /**
- * A number by chance; the client's own number where it has one, whose time begins anew, else that
+ * A number by chance; the client's own number where it has one, whose time starts over, else that
  * one from now on (`update` leaves the value of an element that is there); then the endpoint of the
  * number. A number from another life leads nowhere: then the client's address decides. Of IPv6 it
  * always does: nft 1.0.6 takes no `update` of a key with two such addresses.

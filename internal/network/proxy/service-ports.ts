@@ -93,7 +93,7 @@ function parseProtocol(name: string | undefined): Protocol | undefined {
   return name === 'UDP' ? 'udp' : name === 'SCTP' ? 'sctp' : undefined;
 }
 
-/** Whoever has one of these labels is carried out by another program, or by nobody. */
+/** Services with one of these labels are served by another proxy, or by none. */
 const othersLabels = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
 
 /** Whether a Service or a slice of it is left to others, as kube-proxy leaves it. */
@@ -183,7 +183,7 @@ export function healthOf(
 }
 
 /**
- * Addresses outside the cluster that shall lead to a service: never one that belongs to pods,
+ * Addresses outside the cluster that should lead to a service: never one that belongs to pods,
  * services or the machine itself.
  */
 function outsideIps(texts: string[], context: ServiceContext, leftOut: LeftOut): Ip[] {

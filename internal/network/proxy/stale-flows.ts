@@ -31,7 +31,7 @@ export function* staleFlows(before: Ways, now: Ways, nodeIp: Ip | undefined): Ge
     if (!has?.has(key)) yield `--dport ${host.port} --reply-src ${host.podIp}`;
   for (const [key, host] of has ?? []) {
     if (had?.has(key)) continue;
-    // Of IPv6 the node's address is not known: all flows to the port begin anew.
+    // Of IPv6 the node's address is not known: all flows to the port start over.
     const ip = host.hostIp ?? nodeIp;
     yield ip ? `--dport ${host.port} --orig-dst ${ip}` : `--dport ${host.port}`;
   }

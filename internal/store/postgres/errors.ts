@@ -99,7 +99,7 @@ export function unreachable(error: unknown, where: string): StoreError {
   );
 }
 
-/** What a definite answer means to whoever wanted to write. */
+/** What a definite answer means to the writer. */
 export function refused(error: unknown, op: string): StoreError {
   if (error instanceof StoreError) return error;
   const { code = '' } = error as PgFailure;

@@ -25,7 +25,7 @@ export interface LinkOptions {
   broken(error: Error): void;
   /** There is a session again. */
   up(): void;
-  /** Nobody shall wait any longer. */
+  /** Nobody should wait any longer. */
   gaveUp(error: StoreError): void;
   notified(payload: string): void;
 }

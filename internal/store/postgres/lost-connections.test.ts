@@ -116,7 +116,7 @@ describe('a commit without an answer', () => {
     await until(() => commits === 1);
     const deliver = proxy.cutClients();
     proxy.holdRequests = false;
-    // The write was found not to have happened and is sent anew. Just then the first one reaches
+    // The write was found not to have happened and is sent again. Just then the first one reaches
     // the server, which must not heed it.
     await until(() => commits === 2);
     await deliver();
@@ -127,7 +127,7 @@ describe('a commit without an answer', () => {
     expect(seen).toEqual({ events: ['PUT a 2 1', 'PUT a 3 2', 'PUT a 4 3'], ends: [] });
   });
 
-  test('that arrives while the connection is made anew is answered as done', async () => {
+  test('that arrives while the connection is made again is answered as done', async () => {
     fresh();
     const store = await open(proxy.port);
     await store.put({ key: 'a', value: bytes('1') });
@@ -200,7 +200,7 @@ describe('a lost connection', () => {
     expect(seen.ends).toEqual([]);
   });
 
-  test('for longer than history is kept ends the watches and loads everything anew', async () => {
+  test('for longer than history is kept ends the watches and loads everything again', async () => {
     fresh();
     const [near, far] = [await open(postgres.port, { pruneGraceMs: 0 }), await open(proxy.port)];
     await near.leaseGrant({ id: '4', ttlSeconds: 300 });
@@ -242,7 +242,7 @@ describe('a lost connection', () => {
     expect(again.events).toEqual([`PUT d ${revision} 1`, `PUT e ${revision + 1} 1`]);
   });
 
-  test('that dies without a word is found, and made anew', async () => {
+  test('that dies without a word is found, and made again', async () => {
     fresh();
     const [near, far] = [await open(postgres.port), await open(proxy.port, { clock: hasty })];
     const seen = watchAll(far);
@@ -345,7 +345,7 @@ describe('PostgreSQL', () => {
   });
 
   test(
-    'that lost commits, as a failover may, makes servers load everything anew and end their ' +
+    'that lost commits, as a failover may, makes servers load everything again and end their ' +
       'watches',
     async () => {
       fresh();

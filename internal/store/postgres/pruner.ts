@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 const batchRows = 500;
 /**
  * Superfluous rows are deleted no sooner: a server that was away for less need not load everything
- * anew.
+ * again.
  */
 const graceMs = 60_000;
 /** After a failure, or when another server is at it. */
@@ -76,7 +76,7 @@ export class Pruner {
 
   async #delete(session: Session): Promise<void> {
     // First everybody is told, then the rows go: whoever has not read them by then loads everything
-    // anew.
+    // again.
     await session.raisePruned(this.#waiting.reduce((most, seq) => Math.max(most, seq), 0));
     while (this.#waiting.length > 0 && !this.#stopped) {
       await session.prune(this.#waiting.slice(0, batchRows));

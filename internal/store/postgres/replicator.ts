@@ -31,7 +31,7 @@ export interface ReplicatorParts {
   log: Log;
 }
 
-/** What the log holds cannot be followed from here: the state must be loaded anew. */
+/** What the log holds cannot be followed from here: the state must be reloaded. */
 class LeftBehind extends Error {}
 
 /**
@@ -140,7 +140,7 @@ export class Replicator {
 
   /**
    * Resolves when all that was applied so far is committed and published; rejects with `again` when
-   * it must be evaluated anew.
+   * it must be evaluated again.
    */
   settled(): Promise<void> {
     const load = this.#forming.empty ? this.#flight : this.#forming;
@@ -229,7 +229,7 @@ export class Replicator {
     if (this.#flight !== load) return;
     this.#flight = undefined;
     if (!moved) return await this.#overtaken(load, session);
-    // Who needed the lock will soon need it again.
+    // A server that needed the lock will soon need it again.
     this.#losses = locked ? lossesBeforeLock - 1 : 0;
     memory.seq = batch.seq;
     memory.checksum = checksum;
@@ -240,7 +240,7 @@ export class Replicator {
     this.#schedule();
   }
 
-  /** Somebody else moved the head. Everything here is evaluated anew on top of what they wrote. */
+  /** Somebody else moved the head. Everything here is evaluated again on top of what they wrote. */
   async #overtaken(load: Load, session: Session): Promise<void> {
     this.#behind = true;
     const late = this.#takeBack(load);
@@ -406,7 +406,7 @@ export class Replicator {
       this.#fence = head.fence;
       this.#forming = new Load(memory.seq + 1);
       this.#log.warn(
-        'the state was loaded anew: the log went on without this server, or was restored',
+        'the state was reloaded: the log went on without this server, or was restored',
         { revision: memory.state.published },
       );
     }

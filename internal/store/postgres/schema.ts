@@ -34,7 +34,7 @@ export const settings = [
   'SET statement_timeout = 0',
   'SET lock_timeout = 0',
   "SET idle_in_transaction_session_timeout = '10s'",
-  // Every statement here goes by a key. Planning them anew each time, or by statistics of
+  // Every statement here goes by a key. Planning them again each time, or by statistics of
   // yesterday, costs more than they do.
   'SET plan_cache_mode = force_generic_plan',
   'SET enable_seqscan = off',
@@ -113,7 +113,7 @@ export const statements = {
 export async function ensureTables(connection: Connection, timeoutMs: number): Promise<void> {
   const run = <T extends Cell[]>(text: string): Promise<T[]> =>
     connection.query<T>({ text }, [], timeoutMs);
-  // First a look: whoever only uses the tables need not be allowed to make them.
+  // Look first: a user of the tables need not have the right to create them.
   if (
     (await run<[string]>("SELECT (to_regclass('skiff_head') IS NOT NULL)::text"))[0]?.[0] !== 'true'
   ) {

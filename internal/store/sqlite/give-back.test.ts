@@ -63,7 +63,7 @@ describe('a store through which much has gone', () => {
     expect((await store.range({ key: '\0', end: '\0' })).kvs).toHaveLength(200);
   });
 
-  it('leaves the file as large as it is when much would have to be written anew', async () => {
+  it('leaves the file as large as it is when much would have to be rewritten', async () => {
     await write('kept', 1200, 10_000);
     await write('gone', 4000, 10_000);
     await store.deleteRange({ key: 'gone', end: 'gonf' });

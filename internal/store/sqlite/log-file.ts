@@ -33,7 +33,7 @@ const commitAttempts = 3;
 const checkpointPages = 128;
 
 /**
- * Free space is given back by writing what is in use anew, twice (the log, then the file): a slow
+ * Free space is given back by writing what is in use again, twice (the log, then the file): a slow
  * card takes a second or two for so much. Less free space than this is room for what comes.
  */
 const rewriteMostBytes = 8 * 1024 * 1024;
@@ -45,7 +45,7 @@ const walFrameBytes = 24;
 
 /**
  * Nobody knows whether a commit is on the disk. The file is closed: only a start, which reads it
- * anew, can tell.
+ * again, can tell.
  */
 export class Undecided extends Error {}
 
@@ -205,7 +205,7 @@ export class LogFile {
     if (trouble === 'read-only')
       throw Object.assign(new Error(`the file system is read-only`), { code: 'READ_ONLY' });
     try {
-      // A log that is long goes to its place first: then it begins anew, and commits need no new
+      // A log that is long goes to its place first: then it starts over, and commits need no new
       // room for a while.
       return this.#walExtent().pages < checkpointPages ? this.#growLog() : this.#growDatabase();
     } catch {
@@ -264,7 +264,7 @@ export class LogFile {
   }
 
   /**
-   * Looks at the disk: makes the reserve whole if there is room, and opens the database anew where
+   * Looks at the disk: makes the reserve whole if there is room, and opens the database again where
    * it had been read-only.
    */
   lookForRoom(): RoomState {
@@ -333,7 +333,7 @@ export class LogFile {
 
   /**
    * What a flood of writes has left: pages of the file, when most of it is free and little has to
-   * be written anew (commits wait meanwhile), and memory of the process.
+   * be rewritten (commits wait meanwhile), and memory of the process.
    */
   giveBack(): void {
     const { bytes, inUseBytes } = this.size();

@@ -28,7 +28,7 @@ export function checkWal(path: string): void {
   if (frames === undefined) return;
   const damaged = frames.headed ? frames.firstDamaged() : 0;
   // A log of which SQLite reads nothing may be one whose every page was in the database when it was
-  // to be begun anew.
+  // to be started over.
   const lost =
     damaged > 0
       ? frames.commitIsFollowed(damaged + 1)

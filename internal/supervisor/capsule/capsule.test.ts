@@ -98,7 +98,7 @@ async function valueOf(on: ServerConfig): Promise<string> {
 }
 
 describe('a capsule', () => {
-  it('brings datastore, keys, names and configuration, and nothing that is made anew', async () => {
+  it('brings datastore, keys, names and configuration, nothing that is made again', async () => {
     const { file } = await saved();
     const said = await load(file);
     expect(said.join('\n')).toMatch(/node boat .*revision \d+.*\n.*local volumes were not in it/s);

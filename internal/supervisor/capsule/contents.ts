@@ -15,7 +15,7 @@ export const volumesFolder = 'volumes';
 export const nodeFiles = ['agent/node-name', 'agent/node-id', 'agent/pod-manifests', 'last-time'];
 /** In `server/` and yet not of the server: the snapshot stands for the first. */
 export const notOfServer = new Set(['db', 'capsule.saving']);
-/** In the configuration folder, and made anew by installer and server of the new machine. */
+/** In the configuration folder, and made again by installer and server of the new machine. */
 export const madeAnew = new Set([
   'skiff.yaml',
   'install.args',

@@ -18,7 +18,7 @@ export interface K3sFiles {
 }
 
 const op = 'migrate';
-/** The authorities: whoever trusts k3s trusts skiff, and tokens and kubeconfigs stay good. */
+/** The authorities: clients that trust k3s trust skiff, and tokens and kubeconfigs stay valid. */
 const authorities = [
   'server-ca',
   'client-ca',

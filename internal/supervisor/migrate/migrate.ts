@@ -56,7 +56,7 @@ export async function migrateFromK3s(options: MigrateOptions): Promise<string[]>
   if (!(await disk.stat(op, join(from, 'server'))))
     throw new ConfigError(`there is no server of k3s in ${from}`, {
       op,
-      hint: 'say --from, or run it on a server; agents join anew',
+      hint: 'say --from, or run it on a server; agents join again',
     });
   const running = await isRunning(doors);
   if (running !== undefined && !dryRun)

@@ -10,7 +10,7 @@ import { verifyFile } from '../../store/sqlite/verify.ts';
 import type { KeyValue } from '../../store/store.ts';
 import type { SnapshotEngine } from './snapshots.ts';
 
-/** What changes all the time and is made anew by itself: no reason for a snapshot. */
+/** What changes all the time and is made again by itself: no reason for a snapshot. */
 const heartbeats = [registryPrefix(refs.leases), registryPrefix(refs.events), masterLeases];
 const nodes = registryPrefix(refs.nodes);
 

@@ -48,7 +48,7 @@ describe('windows of ours', () => {
     ]);
   });
 
-  test('whoever sends more than they allow is stopped', () => {
+  test('a peer that sends more than they allow is stopped', () => {
     const peer = new Peer({ streamWindowBytes: 10_000, connectionWindowBytes: 70_000 });
     peer.open(1, '/t/stream');
     peer.send(frame(data, 0, 1, Buffer.alloc(10_001)));

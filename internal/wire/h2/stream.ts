@@ -60,7 +60,7 @@ export abstract class H2Stream {
   abstract received(bytes: Buffer, from: number, to: number): void;
   /** The peer will send no more. */
   abstract receivedAll(): void;
-  /** The stream is over, whoever ended it; called once. */
+  /** The stream is over, ended by either side; called once. */
   abstract ended(): void;
   /** Nothing waits any more, after `wantsDrain` was set. */
   abstract drained(): void;

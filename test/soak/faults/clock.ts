@@ -20,7 +20,7 @@ function makePods({ machine, rng }: Scene): string {
   const app = rng.of([undefined, 'web', 'each']);
   if (app === undefined) return '';
   machine.kubectl(['-n', namespace, 'delete', 'pods', '-l', `app=${app}`, '--wait=false']);
-  return `, pods of ${app} made anew`;
+  return `, pods of ${app} made again`;
 }
 
 const startsWith = (machine: Machine, clock: number): void => {

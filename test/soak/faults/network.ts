@@ -107,7 +107,7 @@ export const networkFaults: Fault[] = [
   {
     name: 'cni-fails',
     run: async ({ machine, sleep }) => {
-      // IPAM's folder becomes a file while a pod is made anew.
+      // IPAM's folder becomes a file while a pod is made again.
       const dir = machine.sh('dirname $(find /run/skiff -type d -name cbr0 | head -1)').trim();
       machine.sh(`mv ${dir} ${dir}.aside && touch ${dir}`);
       machine.kubectl([

@@ -155,7 +155,7 @@ export class SimulatedPod {
     if (failure !== 'half') for (const s of this.truth.sandboxes) s.ready = false;
   }
 
-  /** An ordinary container runs, or shall. */
+  /** An ordinary container runs, or should. */
   #wantsAnything(): boolean {
     const failed = (this.pod.spec.initContainers ?? []).some((c) => {
       const status = latest(this.truth, c.name);
@@ -167,7 +167,7 @@ export class SimulatedPod {
     );
   }
 
-  /** By its restart policy, the container runs or shall run (again). */
+  /** By its restart policy, the container runs or should run (again). */
   wanted(container: Container): boolean {
     const status = latest(this.truth, container.name);
     const policy = this.pod.spec.restartPolicy;
@@ -216,7 +216,7 @@ export class SimulatedPod {
     const now = startOrWait(container, this.truth, this.world());
     if (now.do === 'wait') return;
     const [sandbox] = this.truth.sandboxes;
-    must(this.state.phase === 'running', 'a start in a pod that shall end');
+    must(this.state.phase === 'running', 'a start in a pod that should end');
     must(sandbox?.ready === true, 'a start without a sandbox');
     const before = this.truth.containers.filter((c) => c.name === container.name);
     must(

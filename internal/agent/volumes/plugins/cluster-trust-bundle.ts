@@ -17,7 +17,7 @@ interface Bundle {
 }
 
 /**
- * The certificates a pod shall trust, by the name of a bundle or by signer and labels; each
+ * The certificates a pod should trust, by the name of a bundle or by signer and labels; each
  * certificate once.
  */
 export async function trustBundle(

@@ -29,7 +29,7 @@ export async function setUpLocal(
   if (block) {
     if (stat.kind !== 'block')
       throw new Error(`path ${JSON.stringify(path)} is not a block device`);
-    // The runtime makes it anew in the container, from its numbers: a link is of no use there.
+    // The runtime makes it again in the container, from its numbers: a link is of no use there.
     return { path: await tree.realPath(op, path), manage: false, device: true };
   }
   if (stat.kind !== 'block') {

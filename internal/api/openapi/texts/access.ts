@@ -15,8 +15,8 @@ audiences Names out of the question that the token is meant for. Check that your
 authenticated Whether the token is known and still good.
 error Why the token could not be checked.
 user Who the token belongs to. Empty when it is not known.
-@UserInfo A user, as the server knows him.
-extra More facts about the user from who knew him, each a list of texts.
+@UserInfo A user, as the server knows it.
+extra More facts about the user from the authenticator, each a list of texts.
 groups Groups that the user belongs to.
 uid Identity of the user, different from that of others who once had the name.
 username Name of the user.
@@ -26,13 +26,13 @@ status Who the client is.
 userInfo The user that the request was taken for, after any impersonation.
 @authentication/TokenRequest Asks for a token of a service account. Sent to its subresource token;
   nothing is stored.
-spec What the token shall be good for.
+spec What the token should be good for.
 status The token.
-@TokenRequestSpec What a token shall be good for.
-audiences Names of those who shall accept the token. Not given: the API server.
+@TokenRequestSpec What a token should be good for.
+audiences Names of those who should accept the token. Not given: the API server.
 boundObjectRef Object that the token depends on: once it is gone the token is no longer accepted.
   Not given: it depends on the service account alone.
-expirationSeconds Seconds that the token shall be good for, at least 600. Defaults to 3600. The
+expirationSeconds Seconds that the token should be good for, at least 600. Defaults to 3600. The
   server may give another time: see status.expirationTimestamp.
 @TokenRequestStatus A token of a service account.
 expirationTimestamp When the token ends.
@@ -41,17 +41,17 @@ token The bearer token.
 apiVersion Group and version of the object: v1.
 kind Kind of the object: Pod, Secret or Node.
 name Name of the object, in the namespace of the service account unless it is a Node.
-uid UID of the object. When it is given, an object that has been made anew is refused.
+uid UID of the object. When it is given, an object that has been made again is refused.
 @SubjectAccessReview Asks whether a user may do something. The answer is in the status; nothing is
   stored.
 spec Who, and what.
-status Whether he may.
+status Whether the user may.
 @LocalSubjectAccessReview Asks whether a user may do something in one namespace. The right to ask
   can be given for that namespace alone.
 spec Who, and what. The namespace in it must be that of the request, and it must be about a
   resource.
-status Whether he may.
-@SubjectAccessReviewSpec A user, and what he wants to do. Either resourceAttributes or
+status Whether the user may.
+@SubjectAccessReviewSpec A user, and a request to be authorized. Either resourceAttributes or
   nonResourceAttributes is given.
 extra More facts about the user, each a list of texts.
 groups Groups that the user belongs to. They are not looked up: name all of them. A user or a group
@@ -77,7 +77,7 @@ name Name of the object. Empty: every object.
 namespace Namespace of the object. Empty: all namespaces, or a kind of the whole cluster.
 resource Resource, such as pods. "*" is every one.
 subresource Subresource, such as log. Empty: the object itself.
-verb What shall be done: get, list, watch, create, update, patch, delete, deletecollection or
+verb What should be done: get, list, watch, create, update, patch, delete, deletecollection or
   another. "*" is everything.
 version API version. "*" is every version.
 @NonResourceAttributes An action on a path that is not a resource.
@@ -128,16 +128,16 @@ verbs What may be done, such as get. "*" is everything.
 spec The request and who signs it. Cannot be changed.
 status Whether it was approved, and the certificate.
 @CertificateSigningRequestSpec A request for a certificate.
-expirationSeconds Seconds that the certificate shall be good for, at least 600. The signer may give
+expirationSeconds Seconds that the certificate should be good for, at least 600. The signer may give
   another time; without it the signer chooses.
 extra More facts about who made the request. Set by the server.
 groups Groups of who made the request. Set by the server.
 request The request as PKCS#10 in a PEM block CERTIFICATE REQUEST, in base64.
-signerName Who shall sign, as domain/name: kubernetes.io/kube-apiserver-client,
+signerName Signer that is asked, as domain/name: kubernetes.io/kube-apiserver-client,
   kubernetes.io/kube-apiserver-client-kubelet, kubernetes.io/kubelet-serving or a signer of your
   own.
 uid UID of who made the request. Set by the server.
-usages What the certificate shall be used for, such as "digital signature", "key encipherment",
+usages What the certificate should be used for, such as "digital signature", "key encipherment",
   "client auth" or "server auth". At least one; each signer allows its own.
 username Name of who made the request. Set by the server.
 @CertificateSigningRequestStatus What became of a request.

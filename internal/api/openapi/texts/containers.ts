@@ -29,7 +29,7 @@ startupProbe Checked until it succeeds first; the other probes wait for it. When
   container is restarted.
 stdin Whether the container has a standard input that stays open. Defaults to false.
 stdinOnce Whether the standard input is closed after the first client has left. Defaults to false.
-targetContainerName Container whose processes this one shall see. Empty means that it sees only its
+targetContainerName Container whose processes this one should see. Empty means that it sees only its
   own, or those of the pod where they are shared.
 terminationMessagePath File in the container whose content becomes the message of its end, up to
   4096 bytes. Defaults to /dev/termination-log.

@@ -99,7 +99,7 @@ shareID Identity of the share that is meant, for a device that may be shared.
 bindingConditions Conditions in status.devices that must be True before the pod is bound to its
   node; at most 4.
 bindingFailureConditions Conditions in status.devices of which one that is True ends the wait: the
-  device is given back and the pod scheduled anew; at most 4.
+  device is given back and the pod scheduled again; at most 4.
 device Name of the device in its pool.
 driver Name of the driver: a DNS name of at most 63 characters.
 pool Name of the pool that the device belongs to.

@@ -78,7 +78,7 @@ acquireTime When the holder got it.
 holderIdentity Who holds it.
 leaseDurationSeconds How long others wait after renewTime before they may take it.
 leaseTransitions How often it has changed hands.
-preferredHolder Who shall get it next.
+preferredHolder Preferred next holder.
 renewTime When the holder last renewed it.
 strategy How the next holder is chosen.
 @Binding,Eviction A request about a pod.
@@ -90,12 +90,12 @@ revision Number of the revision.
 @PodTemplate A template of pods, stored for those who want to use it.
 template The template.
 @ReplicationController Keeps a number of pods running. Deployments have taken its place.
-spec What shall run.
+spec What should run.
 status What runs now.
-@ReplicationControllerSpec What shall run.
+@ReplicationControllerSpec What should run.
 minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults
   to 0.
-replicas How many pods there shall be. Defaults to 1.
+replicas How many pods there should be. Defaults to 1.
 selector Labels of the pods. Defaults to those of the template.
 template The pods that are made.
 @ReplicationControllerStatus What runs now.
@@ -105,11 +105,11 @@ fullyLabeledReplicas How many pods have all labels of the template.
 observedGeneration Generation of the spec that the controller has seen.
 readyReplicas How many pods are Ready.
 replicas How many pods there are.
-@Scale How many replicas an object has and shall have.
+@Scale How many replicas an object has and should have.
 spec What is wanted.
 status What there is.
 @ScaleSpec What is wanted.
-replicas How many replicas there shall be.
+replicas How many replicas there should be.
 @ScaleStatus What there is.
 replicas How many replicas there are.
 selector Labels of the pods, as text.

@@ -4,7 +4,7 @@
  */
 export const podTexts = (): string => `
 @Pod Containers that run together on one node, sharing a network address and volumes.
-spec What shall run, and how. Most of it is fixed once the pod exists.
+spec What should run, and how. Most of it is fixed once the pod exists.
 status What the node last reported about the pod.
 @PodTemplateSpec The pods that a controller makes: their labels, annotations and spec.
 spec Spec of the pods that are made.
@@ -54,7 +54,7 @@ restartPolicy When containers are started again after they end: Always (the defa
   Never.
 runtimeClassName RuntimeClass that the pod is run with. The pod is refused when there is none of
   that name.
-schedulerName Scheduler that shall place the pod. Defaults to default-scheduler.
+schedulerName Scheduler that should place the pod. Defaults to default-scheduler.
 schedulingGates While any gate is listed the pod is not scheduled. Gates can be given only at
   creation, and be removed later.
 schedulingGroup The group of pods that this pod is scheduled together with.
@@ -70,7 +70,7 @@ subdomain With a headless service of this name the pod's full domain name is
 terminationGracePeriodSeconds Seconds that the containers have to end by themselves after they were
   told to, before they are killed. Defaults to 30.
 tolerations Taints of nodes that do not keep the pod away.
-topologySpreadConstraints How evenly pods like this one shall be spread over zones, nodes or other
+topologySpreadConstraints How evenly pods like this one should be spread over zones, nodes or other
   domains. All of them must hold.
 volumes Volumes that the containers of the pod can mount.
 @PodStatus State of a pod, as the node and the scheduler last reported it.
@@ -192,7 +192,7 @@ operator How the value must relate to the taint's: Equal (the default), Exists, 
 tolerationSeconds How long a NoExecute taint is tolerated before the pod is evicted. Without it for
   ever; zero or less means not at all.
 value Value of the taint that is tolerated. Empty with operator Exists.
-@TopologySpreadConstraint How evenly matching pods shall be spread over domains of nodes.
+@TopologySpreadConstraint How evenly matching pods should be spread over domains of nodes.
 labelSelector Labels of the pods that are counted.
 matchLabelKeys Labels whose value is taken from the arriving pod and added to labelSelector.
 maxSkew By how many pods a domain may exceed the one with fewest. Must be positive.

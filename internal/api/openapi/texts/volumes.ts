@@ -45,7 +45,7 @@ status Who uses it.
 accessModes Ways in which it can be mounted: ReadWriteOnce, ReadOnlyMany, ReadWriteMany,
   ReadWriteOncePod.
 capacity Size of the volume, under storage.
-claimRef The claim that the volume is bound to, or shall be.
+claimRef The claim that the volume is bound to, or should be.
 csi Storage that a CSI driver serves.
 hostPath A directory of the node, for tests on a single node.
 local A disk or directory of one node; needs nodeAffinity.
@@ -79,7 +79,7 @@ storageClassName StorageClass that is wanted. Not given: the default one. Empty 
   all.
 volumeAttributesClassName VolumeAttributesClass for the volume. May be changed while it is in use.
 volumeMode Filesystem (the default) or Block.
-volumeName PersistentVolume that the claim is bound to, or shall be.
+volumeName PersistentVolume that the claim is bound to, or should be.
 @PersistentVolumeClaimStatus What storage a claim has.
 accessModes Ways in which the bound volume can be mounted.
 allocatedResourceStatuses How far a change of a resource, such as storage, has come.

@@ -4,7 +4,7 @@
  */
 export const workloadTexts = (): string => `
 @Deployment Keeps pods of one template running, and brings changes of the template out step by step.
-spec What shall run.
+spec What should run.
 status What runs now.
 @DeploymentSpec What a Deployment keeps running.
 minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults
@@ -12,7 +12,7 @@ minReadySeconds Seconds that a new pod must be Ready without a break to count as
 paused Whether changes of the template wait.
 progressDeadlineSeconds Seconds without progress after which the rollout is said to have failed; it
   goes on all the same. Defaults to 600.
-replicas How many pods there shall be. Defaults to 1.
+replicas How many pods there should be. Defaults to 1.
 revisionHistoryLimit How many old ReplicaSets are kept to roll back to. Defaults to 10.
 selector Labels of the pods that belong to the Deployment. Must match the template's. Cannot be
   changed.
@@ -38,12 +38,12 @@ maxSurge How many pods, or which share, there may be beyond the wanted number. D
 maxUnavailable How many pods, or which share, may be missing from the wanted number. Defaults to
   25%. Not zero when maxSurge is.
 @ReplicaSet Keeps a number of pods of one template running.
-spec What shall run.
+spec What should run.
 status What runs now.
 @ReplicaSetSpec What a ReplicaSet keeps running.
 minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults
   to 0.
-replicas How many pods there shall be. Defaults to 1.
+replicas How many pods there should be. Defaults to 1.
 selector Labels of the pods that belong to the ReplicaSet. Must match the template's. Cannot be
   changed.
 template The pods that are made.
@@ -56,7 +56,7 @@ readyReplicas How many pods are Ready.
 replicas How many pods there are that are not ending.
 terminatingReplicas How many pods are ending.
 @StatefulSet Keeps pods running that each have a name, an address and volumes of their own.
-spec What shall run.
+spec What should run.
 status What runs now.
 @StatefulSetSpec What a StatefulSet keeps running.
 minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults
@@ -65,7 +65,7 @@ ordinals How the pods are numbered. Defaults to 0 and up.
 persistentVolumeClaimRetentionPolicy What becomes of the claims of pods that are no longer wanted.
   By default they stay.
 podManagementPolicy OrderedReady (the default): one pod after the other. Parallel: all at once.
-replicas How many pods there shall be. Defaults to 1.
+replicas How many pods there should be. Defaults to 1.
 revisionHistoryLimit How many old revisions are kept to roll back to. Defaults to 10.
 selector Labels of the pods that belong to the StatefulSet. Must match the template's. Cannot be
   changed.
@@ -90,7 +90,7 @@ updatedReplicas How many pods have the revision updateRevision.
 start Number of the first pod. Defaults to 0.
 @StatefulSetPersistentVolumeClaimRetentionPolicy What becomes of claims of a StatefulSet.
 whenDeleted When the StatefulSet is deleted: Retain (the default) or Delete.
-whenScaled When there shall be fewer pods: Retain (the default) or Delete.
+whenScaled When there should be fewer pods: Retain (the default) or Delete.
 @StatefulSetUpdateStrategy How pods get a changed template.
 rollingUpdate Bounds of a rolling update. Only for type RollingUpdate.
 type RollingUpdate (the default), or OnDelete: only pods that somebody deletes.
@@ -98,7 +98,7 @@ type RollingUpdate (the default), or OnDelete: only pods that somebody deletes.
 maxUnavailable How many pods, or which share, may be missing during the update. Defaults to 1.
 partition Pods with this number and above are updated, those below are not. Defaults to 0.
 @DaemonSet Keeps one pod of a template on every node, or on those that are chosen.
-spec What shall run.
+spec What should run.
 status What runs now.
 @DaemonSetSpec What a DaemonSet keeps running.
 minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults
@@ -111,12 +111,12 @@ updateStrategy How pods get a changed template.
 @DaemonSetStatus State of a DaemonSet.
 collisionCount How often the name of a new revision was already taken.
 conditions State of the DaemonSet.
-currentNumberScheduled How many nodes run the pod and shall.
-desiredNumberScheduled How many nodes shall run the pod.
-numberAvailable How many nodes shall run the pod and have one that was Ready for minReadySeconds.
+currentNumberScheduled How many nodes run the pod and should.
+desiredNumberScheduled How many nodes should run the pod.
+numberAvailable How many nodes should run the pod and have one that was Ready for minReadySeconds.
 numberMisscheduled How many nodes run the pod and should not.
-numberReady How many nodes shall run the pod and have one that is Ready.
-numberUnavailable How many nodes shall run the pod and have none that is available.
+numberReady How many nodes should run the pod and have one that is Ready.
+numberUnavailable How many nodes should run the pod and have none that is available.
 observedGeneration Generation of the spec that the controller has seen.
 updatedNumberScheduled How many nodes run the pod of the present template.
 @DaemonSetUpdateStrategy How pods get a changed template.
@@ -128,7 +128,7 @@ maxSurge How many nodes, or which share, may run the old and the new pod at once
 maxUnavailable How many nodes, or which share, may have no pod during the update. Defaults to 1. Not
   zero when maxSurge is.
 @Job Runs pods until a number of them has succeeded.
-spec What shall run, and when it is done.
+spec What should run, and when it is done.
 status How far it has come.
 @JobSpec What a Job runs, and when it is done.
 activeDeadlineSeconds Seconds after the start at which the Job fails and its pods are ended.
@@ -148,7 +148,7 @@ podReplacementPolicy When a pod is replaced: TerminatingOrFailed (as soon as it 
   (once it has failed for good).
 selector Labels of the pods that belong to the Job. Made by the system, as a rule.
 successPolicy When an indexed Job has succeeded before all its indexes have.
-suspend Whether no pods shall run. Suspending ends the running ones and starts the time anew.
+suspend Whether no pods should run. Suspending ends the running ones and starts the time again.
   Defaults to false.
 template The pods that are made. restartPolicy must be Never or OnFailure.
 ttlSecondsAfterFinished Seconds after the end at which the Job is deleted. Not given: never. 0: at

@@ -212,7 +212,7 @@ class Search {
     return back;
   }
 
-  /** Whether class and request select the device, whoever has it. */
+  /** Whether class and request select the device, allocated or not. */
   #suits(request: Prepared, device: PoolDevice): boolean {
     let known = this.#matches.get(request);
     if (!known) this.#matches.set(request, (known = new Map()));
