@@ -257,7 +257,7 @@ download
     const none = await download({ ...mirror(), INSTALL_SKIFF_VERSION: 'v7.0.0' });
     expect(none.all).toContain(`there is no release v7.0.0 at ${url}`);
     const odd = await download({ ...mirror(), INSTALL_SKIFF_VERSION: '../v1' });
-    expect(odd.all).toContain('"../v1" is no version');
+    expect(odd.all).toContain('"../v1" is not a version');
     const channel = await download({ ...mirror(), INSTALL_SKIFF_CHANNEL: 'edge' });
     expect(channel.all).toContain('names no version for the channel edge');
   });

@@ -64,7 +64,7 @@ describe('canonical form', () => {
   });
 });
 
-describe('what is no quantity', () => {
+describe('what is not a quantity', () => {
   const wrongFormat = /^quantities must match the regular expression '\^\(\[\+-\]\?\[0-9\.\]\+\)/;
   test.each(['', 'a', '1 Mi', '1Mi!', '1.2.3', '1e5x'])('%j has a wrong format', (input) => {
     expect(() => parseQuantity(input)).toThrow(wrongFormat);

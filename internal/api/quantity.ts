@@ -3,7 +3,7 @@ import { SkiffError } from '../base/errors.ts';
 /** How a quantity wants to be written: `12e6`, `12Mi` or `12M`. */
 export type QuantityFormat = 'DecimalExponent' | 'BinarySI' | 'DecimalSI';
 
-/** A text that is no quantity. The message is what Kubernetes says. */
+/** A text that is not a quantity. The message is what Kubernetes says. */
 export class QuantityError extends SkiffError {
   constructor(message: string) {
     super(message, { code: 'QUANTITY', op: 'quantity.parse' });

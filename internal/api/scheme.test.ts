@@ -34,7 +34,7 @@ describe('what is served', () => {
     expect(scheme.resource('', 'v1', 'pods')?.type).toBe(scheme.kind('', 'v1', 'Pod')?.type);
     const deployment = scheme.resource('apps', 'v1', 'deployments');
     const template = deployment?.type.fields.get('spec')?.type;
-    if (template?.kind !== 'struct') throw new Error('spec is no struct');
+    if (template?.kind !== 'struct') throw new Error('spec is not a struct');
     expect(template.fields.get('selector')).toMatchObject({
       required: true,
       pointer: true,

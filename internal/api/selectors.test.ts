@@ -79,7 +79,7 @@ describe('label selectors', () => {
     expect(parseLabelSelector(selector).matches(labels)).toBe(matches),
   );
 
-  test('labels of the prototype are no labels', () => {
+  test('labels of the prototype are not labels', () => {
     expect(parseLabelSelector('toString').matches({})).toBe(false);
     expect(parseLabelSelector('a').matches(undefined)).toBe(false);
   });

@@ -145,7 +145,7 @@ function credentials(skiff: Command): void {
     .command('create')
     .description('Create a bootstrap token in the cluster and print it')
     .argument('[token]', 'id.secret; made up when left out')
-    .option('--ttl <duration>', 'How long it is good, 0 for ever', '24h')
+    .option('--ttl <duration>', 'How long it is good, 0 forever', '24h')
     .option('--description <text>', 'What it is for')
     .option(
       '--groups <groups>',

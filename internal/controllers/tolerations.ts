@@ -2,7 +2,7 @@ import type { Taint, Toleration } from '../api/generated/types/core-v1.ts';
 import { tolerates } from '../api/scheduling/taints.ts';
 
 /**
- * How long the tolerations bear these NoExecute taints: undefined = for ever, 0 = not at all, else
+ * How long the tolerations bear these NoExecute taints: undefined = forever, 0 = not at all, else
  * milliseconds from when the taints came.
  */
 export function toleratedForMs(tolerations: Toleration[], taints: Taint[]): number | undefined {

@@ -4,7 +4,7 @@ import type { Face, Unary } from './face.ts';
 
 /** The cluster of one member. */
 export function clusterService({ header, member }: Face): Record<string, Unary> {
-  /** etcd tells no revision with members: they are no keys. */
+  /** etcd tells no revision with members: they are not keys. */
   const memberHeader = (): object => header(0);
   const self = {
     ID: member.memberId,

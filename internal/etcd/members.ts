@@ -67,7 +67,7 @@ export interface Newcomer {
 /**
  * Tells the cluster of a member to come and returns who is in it, as etcd's --initial-cluster wants
  * it. It comes as a learner: a cluster of one that counted it at once would stand still until it
- * has started, for ever if it never does.
+ * has started, forever if it never does.
  */
 export async function announce(
   cluster: EtcdCluster,

@@ -164,7 +164,7 @@ describe('a member of an etcd', () => {
     for (const [name, bytes] of Object.entries({
       bent,
       cut: good.subarray(0, 9000),
-      text: Buffer.from('this is no snapshot'),
+      text: Buffer.from('this is not a snapshot'),
     })) {
       writeFileSync(join(dir, 'bad', name), bytes);
       await expect(restore(join(dir, 'bad', name), 1)).rejects.toMatchObject({

@@ -33,7 +33,7 @@ export interface GrpcUnary<Q, R> {
 }
 
 export interface GrpcCallOptions {
-  /** 0 = for ever. */
+  /** 0 = forever. */
   timeoutMs: number;
   metadata?: Record<string, string>;
   signal?: AbortSignal;

@@ -96,7 +96,7 @@ test('what has gone is not begun, and takes no turn', () => {
   expect(begun).toEqual(['first', 'stays']);
 });
 
-test('handshakes wait while connections come in, and not for ever', () => {
+test('handshakes wait while connections come in, and not forever', () => {
   const { add, arrive, turn, turns, begun } = queue();
   arrive();
   add('10.0.0.1', 'waits');

@@ -21,7 +21,7 @@ export interface HttpRequest {
   body?: string | Uint8Array;
   /** Ends the request (and a stream that is being read). */
   signal?: AbortSignal;
-  /** How long until the head of the answer must be there. 0 = for ever. */
+  /** How long until the head of the answer must be there. 0 = forever. */
   timeoutMs: number;
 }
 

@@ -29,7 +29,7 @@ export interface Mounts {
   below(op: string, path: string): Promise<string[]>;
 }
 
-/** A share that does not answer must not hold up everything else for ever. */
+/** A share that does not answer must not hold up everything else forever. */
 const attachMs = 120_000;
 const formatMs = 600_000;
 /** blkid(8): nothing that is known. */

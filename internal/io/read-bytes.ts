@@ -10,7 +10,7 @@ const kernelTable =
 
 /**
  * The bytes of a file. The kernel's own tables are in memory and make nobody wait; read by the
- * thread pool, each costs four exchanges between threads, every ten seconds, for ever.
+ * thread pool, each costs four exchanges between threads, every ten seconds, forever.
  */
 export async function readBytes(path: string): Promise<Buffer> {
   return kernelTable.test(path) ? readFileSync(path) : await readFile(path);

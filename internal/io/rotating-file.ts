@@ -8,7 +8,7 @@ export interface RotatingFileOptions {
   maxBytes: number;
   /** How many of those are kept; 0 = all. */
   maxBackups: number;
-  /** How long those are kept; 0 = for ever. */
+  /** How long those are kept; 0 = forever. */
   maxAgeMs: number;
   /** Lines beyond this many bytes that the disk has not taken are lost, and counted. */
   maxPendingBytes?: number;

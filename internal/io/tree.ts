@@ -81,7 +81,7 @@ export const realTree: Tree = {
       return true;
     }),
   symlink: (op, target, path) => guarded(op, path, () => fs.symlink(target, path)),
-  // EINVAL: it is there, and is no link.
+  // EINVAL: it is there, and is not a link.
   readLink: (op, path) => guarded(op, path, () => ifThere(fs.readlink(path), 'EINVAL')),
   rename: (op, from, to) => guarded(op, from, () => fs.rename(from, to)),
   removeDir: (op, path) =>

@@ -26,7 +26,7 @@ export function nodeRequest(
 /**
  * Signs the key of a node's request (PEM). Of the request only the key counts, and the proof that
  * the sender holds it. Returns the certificate and its authority's, in PEM; throws a DerError for
- * what is no request.
+ * what is not a request.
  */
 export function signForNode(
   options: Issuing & {

@@ -62,7 +62,7 @@ export const authorityHint =
   'put it back from a copy (of a backup of server/tls, or of another server of the cluster); ' +
   'no new one is made in its place, because nothing that trusts the old one would trust it';
 
-/** Why a text is no certificate; undefined = it is one. */
+/** Why a text is not a certificate; undefined = it is one. */
 export function certificateFault(text: string): string | undefined {
   const first = pemBlocks(text)[0];
   if (text.trim() === '') return 'is empty';

@@ -12,7 +12,7 @@ test('a mark that is due goes at once, whatever was rounded', async () => {
     const counting = {
       monotonicMs: () => clock.monotonicMs(),
       after: (op: string, ms: number, fn: () => void) => {
-        // A window that waits for no time at all waits for ever: time does not go by.
+        // A window that waits for no time at all waits forever: time does not go by.
         if (++timers > 10) throw new Error('waits again and again');
         return clock.after(op, ms, fn);
       },

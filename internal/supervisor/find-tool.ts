@@ -23,7 +23,7 @@ export async function findTool(
     const path = join(folder, name);
     const link = await realDisk.stat('tool', path);
     if (!link) continue;
-    // A link to skiff, or skiff under another name, would call itself for ever; one that leads
+    // A link to skiff, or skiff under another name, would call itself forever; one that leads
     // nowhere is no tool.
     const real = await realDisk.realPath('tool', path).catch(() => undefined);
     const there = real === undefined ? undefined : await realDisk.stat('tool', real);

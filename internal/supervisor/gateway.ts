@@ -23,7 +23,7 @@ const firstRetryMs = 1_000;
 const longestRetryMs = 64_000;
 
 /**
- * Makes the definitions of the Gateway API and the class of ours, again and again where the
+ * Makes the definitions of the Gateway API and our class, again and again where the
  * datastore takes no writes; switched off, it takes the class away.
  */
 export function startGatewayKinds(options: {

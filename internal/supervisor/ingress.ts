@@ -7,7 +7,7 @@ import { makeMissing, orUndefined } from './own-objects.ts';
 
 const name = 'skiff';
 
-/** Whether there is the class that Ingresses of ours have, as `--disable` says. */
+/** Whether there is the class that our Ingresses have, as `--disable` says. */
 export async function keepIngressClass(client: Client, disable: readonly string[]): Promise<void> {
   await (ingressDisabled(disable) ? removeIngressClass : ensureIngressClass)(client);
 }

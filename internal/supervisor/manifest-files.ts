@@ -12,7 +12,7 @@ export interface ManifestFiles {
 }
 
 const op = 'manifests';
-/** A link that leads upwards must not lead round for ever. */
+/** A link that leads upwards must not lead round forever. */
 const deepest = 8;
 const manifest = /\.(ya?ml|json)$/;
 

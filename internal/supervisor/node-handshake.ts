@@ -134,7 +134,7 @@ async function wrongWith(
   if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name))
     return refuse(400, 'the node has no name that a Node may have', 'give it --node-name');
   if (addresses.length > mostAddresses || addresses.some((one) => !isAddress(one)))
-    return refuse(400, 'the addresses of the node are no addresses', 'see --node-ip');
+    return refuse(400, 'the addresses of the node are not valid', 'see --node-ip');
   if (joiner.by === 'node' && joiner.nodeName !== name)
     return refuse(403, `this certificate is for node ${joiner.nodeName} alone`, '');
   // What a node that shows its own certificate has already is no theft.

@@ -143,7 +143,7 @@ describe('--cluster-reset on the store in data-dir', () => {
     bolt.writeUInt32LE(0xed0cdaed, 16);
     const files: Record<string, [Buffer, RegExp]> = {
       text: [
-        Buffer.from('this is no snapshot of anything at all'),
+        Buffer.from('this is not a snapshot of anything at all'),
         /not a snapshot of a datastore/,
       ],
       empty: [Buffer.alloc(0), /not a snapshot of a datastore/],

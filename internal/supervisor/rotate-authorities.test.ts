@@ -83,7 +83,7 @@ describe('authorities', () => {
         () => true,
         () => false,
       );
-      // As a start does: what is no pair any more comes from the copy.
+      // As a start does: what is not a pair any more comes from the copy.
       await load().catch(
         async () => void (await restoreAuthorities(store, { config, doors, password })),
       );

@@ -116,7 +116,7 @@ test('a server alone goes on with the new one, whatever its configuration says',
   }
 });
 
-test('what is no token of this cluster is refused, and nothing changes', async () => {
+test('what is not a token of this cluster is refused, and nothing changes', async () => {
   const store = memoryStore();
   const config = configOf('refusing');
   await loadOrCreateAuthorities({ ...doors, dir: join(root, 'refusing/server/tls') });

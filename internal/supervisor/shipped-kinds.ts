@@ -31,7 +31,7 @@ const chartSpec = fields({
   repoCA: text,
   repoCAConfigMap: named,
   securityContext: open,
-  // A YAML `true` is no text.
+  // A YAML `true` is not a text.
   serverSide: { 'x-kubernetes-preserve-unknown-fields': true },
   set: { type: 'object', additionalProperties: { 'x-kubernetes-int-or-string': true } },
   takeOwnership: flag,

@@ -37,7 +37,7 @@ test.each([
   '/static/charts/link',
   '/static/up/secret',
   '/static/charts/x.tgz/more',
-])('%s is no file', async (path) => {
+])('%s is not a file', async (path) => {
   expect((await ask(path))?.status).toBe(404);
 });
 

@@ -200,7 +200,7 @@ async function undo(machine: Machine, entry: Entry, places: Places): Promise<voi
   }
 }
 
-/** What others have in a folder of ours, or mounted there, keeps it; that is no trace of skiff. */
+/** What others have in our folder, or mounted there, keeps it; that is no trace of skiff. */
 async function ownDirLeft({ disk }: Machine, path: string, places: Places): Promise<boolean> {
   if (!(await disk.stat('verify', path))) return false;
   if (path === places.netnsDir && (await disk.list('verify', path)).length > 0) return false;

@@ -239,14 +239,14 @@ describe('three servers with an etcd each', () => {
     );
     kill(three);
     one.k('delete', 'node', 'three');
-    await until('it is no member', () => members(two).join() === 'one member,two member');
+    await until('it is not a member', () => members(two).join() === 'one member,two member');
     three.startServer();
     await three.answers();
     expect(members(one)).toEqual(['one member', 'three member', 'two member']);
     await until('it is a node again', () => /^three True /.test(nodes(two)), {
       seen: () => nodes(two),
     });
-    // What deleting a node does, by hand: for servers that are no nodes.
+    // What deleting a node does, by hand: for servers that are not nodes.
     expect(skiff(one, 'datastore', 'member', 'remove', 'two')).toMatchObject({
       code: 0,
       stdout: 'two is no longer a member\n',

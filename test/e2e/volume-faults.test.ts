@@ -127,7 +127,7 @@ const logOf = (volume: Volume): string => {
   const file = join(folderOf(volume), 'log');
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 };
-/** Volumes whose claims went, and which must be there for ever: by name, what they hold. */
+/** Volumes whose claims went, and which must be there forever: by name, what they hold. */
 const retained = new Map<string, string>();
 
 /**

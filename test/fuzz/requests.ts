@@ -150,7 +150,7 @@ function query(rng: Rng, always: string): string {
   return `?${[always, ...(rng.chance(2) ? more : [])].filter(Boolean).join('&')}`;
 }
 
-/** encodeURIComponent refuses half a surrogate pair, which is no name of anything. */
+/** encodeURIComponent refuses half a surrogate pair, which is not a name of anything. */
 const safe = (part: string): string => encodeURIComponent(part.toWellFormed());
 
 /** A body that says what the sample says, bent; named so that it can stand beside what is there. */

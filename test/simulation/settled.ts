@@ -97,7 +97,7 @@ async function machineOf(machine: NodeMachine, pods: Pod[]): Promise<string[]> {
   );
   for (const sandbox of runtime.sandboxes) {
     const { uid, name: of } = podOf(sandbox);
-    if (!mine.has(uid)) found.push(`${name} holds a sandbox of ${of}, which is no pod of it`);
+    if (!mine.has(uid)) found.push(`${name} holds a sandbox of ${of}, which is not a pod of it`);
   }
   const wanted = [...mine.values()].filter((p) => !isOver(p));
   for (const pod of wanted) {

@@ -67,7 +67,7 @@ test(
     machine!.runtime.addresses.set('strange', '10.42.0.99');
     await machine!.files.disk.makeDir('test', '/var/lib/skiff/agent/pods/u');
     expect(await unsettled(cluster)).toEqual([
-      `${machine!.name} holds a sandbox of a/b, which is no pod of it`,
+      `${machine!.name} holds a sandbox of a/b, which is not a pod of it`,
       expect.stringContaining(`${machine!.name} has given out`),
       `${machine!.name} has files of u`,
     ]);

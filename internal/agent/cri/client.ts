@@ -11,7 +11,7 @@ import {
 } from '../../wire/cri/cri.ts';
 
 export interface CallOptions {
-  /** How long the runtime may take; the default is two minutes, as the kubelet's. 0 = for ever. */
+  /** How long the runtime may take; the default is two minutes, as the kubelet's. 0 = forever. */
   timeoutMs?: number;
   signal?: AbortSignal;
   waitForReady?: boolean;

@@ -17,7 +17,7 @@ export function isNews(before: Pod, now: Pod): boolean {
 }
 
 /**
- * Somebody wrote another value into a condition of ours, as node lifecycle does while the node is
+ * Somebody wrote another value into one of our conditions, as node lifecycle does while the node is
  * not ready: nobody else would write it back.
  */
 export function contradicts(pod: Pod, { conditions }: PodStatus): boolean {

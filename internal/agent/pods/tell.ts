@@ -77,7 +77,7 @@ export class Teller {
   }
 
   /**
-   * Another writer has changed a condition of ours. Node lifecycle does so again and again while
+   * Another writer has changed one of our conditions. Node lifecycle does so again and again while
    * the node is not ready: it is written back every 5 s at most.
    */
   #saysAgain(next: PodStatus): boolean {

@@ -70,6 +70,6 @@ test('who closes while waiting is not called back', async () => {
   expect([seen.shown, clock.timers]).toEqual([[], 0]);
 });
 
-test('a fault of ours is no port that is taken', async () => {
+test('a fault of ours is not a port that is taken', async () => {
   await expect(rig([new TypeError('x is not a function')]).open()).rejects.toThrow(TypeError);
 });

@@ -39,7 +39,7 @@ const op = 'shell.start';
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const plainTerminal = 'xterm';
 /**
- * A process that has left the session may hold its output open for ever: wait only so long without
+ * A process that has left the session may hold its output open forever: wait only so long without
  * output.
  */
 const silentMs = 1_000;

@@ -138,7 +138,7 @@ describe('a device of the node', () => {
     expect(() => containerDevices({ container, volumes: folder })).toThrow(/cannot find volume/);
   });
 
-  it('is no folder', async () => {
+  it('is not a folder', async () => {
     await files.disk.makeDir('test', '/disk');
     const block = mount({ local: { path: '/disk' }, volumeMode: 'Block' });
     await expect(block).rejects.toThrow(/not a block device/);

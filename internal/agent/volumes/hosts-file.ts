@@ -33,7 +33,7 @@ export function hostNetworkHostsFile(hostFile: string, aliases: HostAlias[] | un
 
 const hostnameText = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
 
-/** An alias that is no address with names is left out: it would be other lines of the file. */
+/** An alias that is not an address with names is left out: it would be other lines of the file. */
 function aliasLines(aliases: HostAlias[] | undefined): string {
   const lines = (aliases ?? []).flatMap((alias) => {
     const names = (alias.hostnames ?? []).filter((name) => hostnameText.test(name));

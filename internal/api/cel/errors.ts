@@ -19,7 +19,7 @@ function showIssue(source: string, issue: Issue): string {
   );
 }
 
-/** The text is no expression, or cannot be meant. */
+/** The text is not an expression, or cannot be meant. */
 export class CelCompileError extends SkiffError {
   readonly issues: readonly Issue[];
 

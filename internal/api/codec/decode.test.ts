@@ -226,7 +226,7 @@ describe('YAML', () => {
     '.5',
     '+5',
     '12345678901234567890',
-  ])('%s is no text', (value) =>
+  ])('%s is not a text', (value) =>
     expect(failure(configMap, withValue(value), 'Ignore', decodeYaml)).toMatch(
       /cannot unmarshal (bool|number) into Go struct field ConfigMap.data of type string$/,
     ),

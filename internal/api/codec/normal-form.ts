@@ -12,7 +12,7 @@ import {
 
 /**
  * The form in which Go would write an object that it has read: fields in the order of the struct,
- * structs that are no pointers always there, what omitempty drops dropped, quantities, times and
+ * structs that are not pointers always there, what omitempty drops dropped, quantities, times and
  * base64 canonical. One walk over the value.
  */
 

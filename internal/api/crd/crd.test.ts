@@ -69,7 +69,7 @@ describe('a definition becomes kinds', () => {
       name: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
     });
     const spec = kind.type.fields.get('spec')?.type;
-    if (spec?.kind !== 'struct') throw new Error('spec is no struct');
+    if (spec?.kind !== 'struct') throw new Error('spec is not a struct');
     expect(spec.fields.get('map')?.type).toMatchObject({
       kind: 'list',
       listType: 'map',

@@ -72,7 +72,7 @@ function collect(
       continue;
     }
     if (!field.n || field.n === '-') continue;
-    // A zero of a field that is no pointer would not be written.
+    // A zero of a field that is not a pointer would not be written.
     if (field.d !== undefined && (field.ptr || field.d)) declared.push([field.n, field.d]);
     const child = childOf(field);
     if (child) children.push({ name: field.n, ...child });

@@ -59,7 +59,7 @@ export function unset(values: Fields): Rule {
   };
 }
 
-/** For numbers that are no pointers and are written even when zero: zero is unset. */
+/** For numbers that are not pointers and are written even when zero: zero is unset. */
 export function zero(values: Fields): Rule {
   const entries = Object.entries(values);
   return (object) => {

@@ -56,7 +56,7 @@ export const gatewayKey = ({ metadata }: Gateway): string =>
   `${metadata.namespace}/${metadata.name}`;
 
 /**
- * The listeners of all Gateways of ours; these share the addresses of the nodes. Of two that want a
+ * The listeners of all our Gateways; these share the addresses of the nodes. Of two that want a
  * port for different protocols the older Gateway has it.
  */
 export function listenersOf(gateways: readonly Gateway[], view: ListenerView): FoundListener[] {
@@ -106,7 +106,9 @@ function kindsOf({ allowedRoutes }: Listener, transport: Transport | undefined) 
   return { kinds, wrong };
 }
 
-/** Fills `secrets` with those that can be used, and says what is wrong with the first that cannot. */
+/**
+ * Fills `secrets` with those that can be used, and says what is wrong with the first that cannot.
+ */
 function secretsOf(
   gateway: Gateway,
   { tls }: Listener,

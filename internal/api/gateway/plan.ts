@@ -224,7 +224,8 @@ function entriesOf(
 function acceptance({ spec }: Gateway, listeners: readonly FoundListener[]): Said {
   const { addresses = [], infrastructure } = spec;
   const odd = addresses.find(({ type = 'IPAddress' }) => type !== 'IPAddress');
-  if (odd) return no('Accepted', 'UnsupportedAddress', `addresses of type ${odd.type} are not had`);
+  if (odd)
+    return no('Accepted', 'UnsupportedAddress', `addresses of type ${odd.type} are not supported`);
   if (infrastructure?.parametersRef)
     return no('Accepted', 'InvalidParameters', 'parameters are not read');
   const bad = listeners.filter(({ conditions }) => !isTrue(conditions, 'Accepted'));

@@ -4,7 +4,7 @@ import type { ResourceRef } from '../object.ts';
 
 /** What is read and written of the Gateway API; its definitions check the rest. */
 export const gatewayGroup = 'gateway.networking.k8s.io';
-/** What GatewayClasses of ours name as their controller. */
+/** What our GatewayClasses name as their controller. */
 export const gatewayController = 'skiff/gateway';
 
 const kind = (resource: string, name: string, more: Partial<ResourceRef> = {}): ResourceRef => ({

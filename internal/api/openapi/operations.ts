@@ -441,7 +441,7 @@ function optionsOf(kind: string): string[] {
     const type =
       field.t === 'bool' ? 'boolean' : /int(32|64)$/.test(field.t) ? 'integer' : undefined;
     if (field.n && type) typesOfQuery[field.n] ??= type;
-    // A time is no parameter that Kubernetes publishes, though it takes one.
+    // A time is not a parameter that Kubernetes publishes, though it takes one.
     return field.n && field.t !== 'Time' ? [field.n] : [];
   });
 }

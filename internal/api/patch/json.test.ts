@@ -86,7 +86,7 @@ describe('what cannot be applied', () => {
     ['missing key', { op: 'remove', path: '/x' }],
     ['bad index', { op: 'remove', path: '/list/7' }],
     ['far index', { op: 'add', path: '/list/3', value: 1 }],
-    ['index that is no number', { op: 'replace', path: '/list/x', value: 1 }],
+    ['index that is not a number', { op: 'replace', path: '/list/x', value: 1 }],
     ['failed test', { op: 'test', path: '/a', value: 2 }],
     ['failed test of all', { op: 'test', path: '', value: {} }],
     ['no path', { op: 'add', value: 1 }],
@@ -103,7 +103,7 @@ describe('what cannot be applied', () => {
     });
   });
 
-  test('a patch that is no list, or no operations', () => {
+  test('a patch that is not a list, or no operations', () => {
     expect(caught(() => applyJsonPatch(document, {})).message).toBe(
       'error decoding patch: json: cannot unmarshal object into Go value of type ' +
         '[]handlers.jsonPatchOp',

@@ -13,7 +13,7 @@ export const maxJsonPatchOperations = 10_000;
 const maxTouched = 4_000_000;
 /**
  * What `copy` operations may add to the object in all, as upstream's request limit: without it a
- * short patch doubles an object for ever.
+ * short patch doubles an object forever.
  */
 const maxCopiedBytes = 3 * 1024 * 1024;
 

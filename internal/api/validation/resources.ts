@@ -62,7 +62,7 @@ function checkHugePages(problems: Problems, name: string, quantity: Quantity, fi
     const page = parseQuantity(name.slice('hugepages-'.length)).value();
     if (page > 0n && quantity.sign() >= 0 && quantity.value() % page === 0n) return;
   } catch {
-    // A size that is no quantity has no multiples.
+    // A size that is not a quantity has no multiples.
   }
   problems.invalid(
     field,

@@ -20,7 +20,7 @@ export async function fetchResources(
 ): Promise<DiscoveredResource[]> {
   const path = `/apis/${group}/${version}`;
   const abort = new AbortController();
-  // The whole of it must be there by then: one that sends a byte now and then is no server.
+  // The whole of it must be there by then: one that sends a byte now and then is not a server.
   const timer = server.core.clock.after('aggregation.timeout', timeoutMs, () =>
     abort.abort(new Error('context deadline exceeded')),
   );

@@ -176,7 +176,7 @@ class Recording implements Recorded {
 
   /**
    * A Status is the status; only objects that name their kind are told whole: a version or a
-   * document is no object.
+   * document is not an object.
    */
   #answered(given: unknown): void {
     const object = given as Record<string, unknown> | undefined;

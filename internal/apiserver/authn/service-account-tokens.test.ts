@@ -101,14 +101,14 @@ describe('tokens that are no good', () => {
     ['another issuer', signed(bound({ iss: 'https://other.example' }))],
     ['no issuer', signed(bound({ iss: undefined }))],
     ['no end', signed(bound({ exp: undefined }))],
-    ['an end that is no number', signed(bound({ exp: '99999999999' }))],
+    ['an end that is not a number', signed(bound({ exp: '99999999999' }))],
     ['from the future', signed(bound({ nbf: seconds() + 7200 }))],
     ['issued in the future', signed(bound({ iat: seconds() + 7200 }))],
     ['over', signed(bound({ exp: seconds() - 61 }))],
     ['another subject', signed(bound({ sub: 'system:serviceaccount:ns:admin' }))],
     ['no account', signed(bound({ 'kubernetes.io': { namespace: 'ns' } }))],
     [
-      'an account that is no text',
+      'an account that is not a text',
       signed(
         bound({
           'kubernetes.io': { namespace: 'ns', serviceaccount: { name: ['robot'], uid: 'u1' } },

@@ -244,7 +244,7 @@ async function checkedWebhook(
   };
 }
 
-/** Milliseconds; 0 when nothing is said, NaN when it is no duration. */
+/** Milliseconds; 0 when nothing is said, NaN when it is not a duration. */
 function duration(text: string | undefined, at: string, faults: Faults): number {
   if (text === undefined) return 0;
   const read = parseDuration(text);

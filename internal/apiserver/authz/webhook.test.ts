@@ -33,7 +33,7 @@ const defaults: WebhookConfiguration = {
 
 type Reply = { status?: number; headers?: Record<string, string>; body?: string } | 'never' | Error;
 
-/** A webhook on a clock of its own, answering one reply after the other, the last for ever. */
+/** A webhook on a clock of its own, answering one reply after the other, the last forever. */
 function hook(
   replies: Reply[],
   configuration: Partial<WebhookConfiguration> = {},

@@ -195,7 +195,7 @@ interface Outcome {
 const tooManyRequests = 429;
 const retried = new Set([tooManyRequests, 500, 504]);
 
-/** Throws when what came is no answer. */
+/** Throws when what came is not an answer. */
 function read(
   { statusCode, headers, text }: Posted,
   version: WebhookConfiguration['version'],

@@ -239,7 +239,7 @@ describe('sending away', () => {
   });
 });
 
-test('an answer that nobody takes keeps its seat, and not for ever', async () => {
+test('an answer that nobody takes keeps its seat, and not forever', async () => {
   const maps = {
     group: '',
     version: 'v1',

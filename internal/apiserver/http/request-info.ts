@@ -172,7 +172,7 @@ function decodePath(path: string): string {
   return path.includes('%') && isDecodable(path) ? decodeURIComponent(path) : path;
 }
 
-/** Whether all escapes of a path are such: another path is no request at all. */
+/** Whether all escapes of a path are such: another path is not a request at all. */
 export function isDecodable(path: string): boolean {
   if (!path.includes('%')) return true;
   try {

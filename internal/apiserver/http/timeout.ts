@@ -6,7 +6,7 @@ const lasting = new Set(['proxy', 'attach', 'exec', 'log', 'portforward']);
 
 const units = new Set(['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']);
 
-/** Why a text is no duration, in Go's words (time.ParseDuration); undefined when it is one. */
+/** Why a text is not a duration, in Go's words (time.ParseDuration); undefined when it is one. */
 export function durationFault(text: string): string | undefined {
   const quoted = JSON.stringify(text);
   const bare = text.replace(/^[-+]/, '');

@@ -9,7 +9,7 @@ import type { Outward } from './outward.ts';
 /**
  * The way to a pod's address when it goes through the tunnel of its node; nothing when the address
  * is dialled from here. `node` is where something says that the pod runs. That may be a lie: each
- * node lets nobody through to what is no pod of its own.
+ * node lets nobody through to what is not a pod of its own.
  */
 export async function podWay(
   server: Outward,

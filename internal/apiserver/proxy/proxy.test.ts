@@ -66,7 +66,7 @@ describe('what is reached', () => {
     },
   );
 
-  test('no endpoint that was written by hand and is no pod of the namespace', async () => {
+  test('no endpoint that was written by hand and is not a pod of the namespace', async () => {
     await service('default', 'hand', { ports: [{ port: 80 }] });
     await pod('other', 'p', running);
     await pod('default', 'elsewhere', {
@@ -229,7 +229,7 @@ describe('headers', () => {
     expect(headers['audit-id']).not.toBe('mine');
   });
 
-  test('an endless head is no answer', async () => {
+  test('an endless head is not an answer', async () => {
     backend.handler = (_request, answer) =>
       void answer.writeHead(200, { 'x-long': 'y'.repeat(100_000) }).end();
     expect((await ask(`${proxied}/`)).status).toBe(503);

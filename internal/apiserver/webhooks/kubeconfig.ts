@@ -143,7 +143,7 @@ function named(
   return (row[inner] as Entry | null | undefined) ?? {};
 }
 
-/** An address is no server name (RFC 6066). */
+/** An address is not a server name (RFC 6066). */
 function servername(name: unknown): { servername?: string } {
   return typeof name === 'string' && !isAddress(name.replace(/^\[|\]$/g, ''))
     ? { servername: name }

@@ -153,7 +153,7 @@ describe('a node that does not answer', () => {
     expect(await names()).toEqual([]);
   });
 
-  it('keeps them for ever while it is ready', async () => {
+  it('keeps them forever while it is ready', async () => {
     await running('p', 'n1');
     await remove('p');
     await cluster.clock.advance(10 * longestUnmountMs);

@@ -59,7 +59,7 @@ describe('when a request is to go (pkg/controller/certificates/cleaner)', () => 
       2 * hour,
     ],
     [
-      'approved with what is no certificate',
+      'approved with what is not a certificate',
       [{ type: 'Approved', status: 'True' }],
       'eA==',
       undefined,

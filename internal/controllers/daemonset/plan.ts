@@ -55,7 +55,7 @@ export function planPlacement(v: DaemonView): DaemonPlan {
   const plan: DaemonPlan = { create: [], remove: [], failed: [], succeeded: [] };
   const known = new Set(v.nodes.map((n) => n.metadata.name!));
   for (const node of v.nodes) planNode(v, node, plan);
-  // Pods that wait for a node which no longer is would wait for ever.
+  // Pods that wait for a node which no longer is would wait forever.
   for (const [node, pods] of v.byNode)
     if (!known.has(node)) plan.remove.push(...pods.filter((p) => alive(p) && !p.spec.nodeName));
   return plan;

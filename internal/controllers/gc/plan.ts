@@ -38,7 +38,7 @@ export function planCollect(v: CollectView): Plan {
     return { steps: withOwners(v.ref, latest, (all) => all.filter((r) => !gone.has(r.uid))) };
   }
   if (waiting.length > 0 && node.dependents.size > 0) {
-    // A circle of owners would wait for itself for ever: this node no longer blocks its own.
+    // A circle of owners would wait for itself forever: this node no longer blocks its own.
     const isCircle = [...node.dependents].some((d) => d.deletingDependents);
     const unblocked = isCircle
       ? withOwners(v.ref, latest, (all) =>

@@ -86,11 +86,11 @@ describe('the Secret of a release', () => {
     expect(release).toMatchObject({ name: 'web', info: { status: 'failed', notes: 'n' } });
   });
 
-  it.each(['', 'x', pack({}).slice(4)])('that holds %j is no release', (release) => {
+  it.each(['', 'x', pack({}).slice(4)])('that holds %j is not a release', (release) => {
     expect(() => markedInterrupted(secret('1', { data: { release } }))).toThrow();
   });
 
-  it('that grows without end when it is unpacked is no release', () => {
+  it('that grows without end when it is unpacked is not a release', () => {
     const bomb = Buffer.from(gzipSync(Buffer.alloc(65 * 1024 * 1024)).toString('base64'));
     expect(() =>
       markedInterrupted(secret('1', { data: { release: bomb.toString('base64') } })),

@@ -45,7 +45,7 @@ test.each<[what: string, spec: HelmChartSpec, message: RegExp]>([
   ['no repository', { chart: 'x' }, /repo/],
   ['a path as repository', { chart: 'x', repo: '/srv' }, /not an http/],
   ['a line break in it', { chart: 'x', repo: 'https://a\nb' }, /not an http/],
-  ['content that is no archive', { chartContent: base64('text') }, /no|not a packaged/],
+  ['content that is not an archive', { chartContent: base64('text') }, /no|not a packaged/],
   ['a namespace that is none', { chart: 'x', repo, targetNamespace: '--all' }, /not a name/],
   ['a time that is none', { chart: 'x', repo, timeout: '5 minutes' }, /not a duration/],
   ['a policy that is none', { chart: 'x', repo, failurePolicy: 'x' }, /failurePolicy/],

@@ -49,14 +49,14 @@ export interface Referred {
 }
 
 const defaultTimeoutMs = 300_000;
-/** A day: longer, and a hook that hangs would keep its place for ever. */
+/** A day: longer, and a hook that hangs would keep its place forever. */
 const longestTimeoutMs = 24 * 3600_000;
 const defaultBackOffLimit = 1000;
 /** Helm's own limit, so that names of objects have room. */
 const longestName = 53;
 const httpUrl = /^https?:\/\/[^\s\p{Cc}]+$/u;
 const ociUrl = /^oci:\/\/[^\s\p{Cc}]+$/u;
-/** Never a path: files of the machine are no charts. */
+/** Never a path: files of the machine are not charts. */
 const plainName = /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/;
 const registryHost = /^[\w.:[\]-]+$/;
 const ownApi = 'https://%{KUBERNETES_API}%/';

@@ -148,7 +148,7 @@ describe('a scale that cannot be set', () => {
     return outcome;
   };
 
-  test('is told in the status, and is no change of the past', () => {
+  test('is told in the status, and is not a change of the past', () => {
     const of = view();
     const outcome = refused(of, forbidden(refs.deployments, 'web', 'no'));
     expect(ableToScale(concludeAutoscaler(of, outcome))).toBe('FailedUpdateScale');

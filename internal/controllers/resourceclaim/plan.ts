@@ -93,7 +93,7 @@ function needOf(v: PodView, entry: PodResourceClaim): Need {
 
 function planPod(v: PodView): Plan {
   const { pod } = v;
-  // A claim made for a pod that has ended would be taken away and made again for ever.
+  // A claim made for a pod that has ended would be taken away and made again forever.
   if (pod.metadata.deletionTimestamp || isDone(pod)) return nothing;
   const steps: Step[] = [];
   for (const entry of pod.spec.resourceClaims ?? []) {

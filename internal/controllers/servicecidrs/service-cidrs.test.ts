@@ -37,7 +37,7 @@ describe('whether a range may go', () => {
       ['10.9.0.3'],
       '10.9.0.3',
     ],
-    ['a name that is no address', [two], ['x'], undefined],
+    ['a name that is not an address', [two], ['x'], undefined],
   ])('%s', (_what, all, used, blocking) =>
     expect(blockingAddress(two, all, used.map(address))).toBe(blocking),
   );

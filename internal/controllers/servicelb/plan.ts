@@ -7,7 +7,7 @@ import { isFinished } from '../pod-facts.ts';
 import { equalAs } from '../../api/equality.ts';
 import { compareIps } from '../service-pods.ts';
 
-/** The class of ours, for who wants to name it beside another's. */
+/** Our class, for who wants to name it beside another's. */
 const balancerClass = 'skiff/servicelb';
 /** k3s' label of nodes and Services that belong together. */
 const poolLabel = 'svccontroller.k3s.cattle.io/lbpool';

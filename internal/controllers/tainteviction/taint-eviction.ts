@@ -103,7 +103,7 @@ export function planEviction(view: EvictionView): Plan {
   };
 }
 
-/** How long it may stay, and since when that time runs; undefined = for ever. */
+/** How long it may stay, and since when that time runs; undefined = forever. */
 function leftMs(view: EvictionView): { ms: number; since: number } | undefined {
   const { pod, taints, monotonicMs } = view;
   if (taints.length === 0) return undefined;

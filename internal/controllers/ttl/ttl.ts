@@ -9,7 +9,7 @@ const annotation = 'node.alpha.kubernetes.io/ttl';
 
 /**
  * For how many nodes kubelets are to keep Secrets and ConfigMaps for how many seconds; the bounds
- * overlap so that a step is not taken to and fro.
+ * overlap so that a step is not taken back and forth.
  */
 const steps = [
   { from: 0, to: 100, seconds: 0 },

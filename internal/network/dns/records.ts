@@ -71,7 +71,7 @@ const found = (type: string, records: DnsRecord[], additional: DnsRecord[] = [])
   additional,
 });
 
-/** What is no address is left out: one bad endpoint takes no other's name away. */
+/** What is not an address is left out: one bad endpoint takes no other's name away. */
 const addresses = (name: string, ips: string[]): DnsRecord[] =>
   ips.flatMap((text) => {
     const ip = parseIp(text);

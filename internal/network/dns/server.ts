@@ -185,7 +185,7 @@ const typeNames = new Map<number, string>(
 const typeName = (type: number): string => typeNames.get(type) ?? `TYPE${type}`;
 
 /**
- * The name as the zone knows it; a name with a dot inside a label is no name of ours, however it
+ * The name as the zone knows it; a name with a dot inside a label is not a name of ours, however it
  * reads as text.
  */
 function find(zone: Zone, name: WireName, type: number): Lookup {
@@ -243,7 +243,7 @@ async function follow(
   return all;
 }
 
-/** Where an alias leads; an external name that is no name leads nowhere. */
+/** Where an alias leads; an external name that is not a name leads nowhere. */
 function aliasOf(records: DnsRecord[]): WireName | undefined {
   for (const record of records)
     if (record.type === 'CNAME' && toWire(record).length > 0) return nameOf(record.data);
@@ -269,8 +269,8 @@ async function forward(
 }
 
 /**
- * A record of ours in wire form; none where it holds what is no name: one bad object must not take
- * the others' answer away.
+ * A record of ours in wire form; none where it holds what is not a name: one bad object must not
+ * take the others' answer away.
  */
 function toWire(record: DnsRecord): WireRecord[] {
   try {

@@ -120,7 +120,7 @@ it('believes the proxies that it is told of, and nobody else', async () => {
   await machine.serve('p.test', { 'allow-from': '203.0.113.0/24, ::/0, 127.0.0.0/8' });
   await served('p.test');
   const proxy = 'PROXY TCP4 203.0.113.7 192.0.2.1 4000 80\r\n';
-  // Of a stranger the line is no request.
+  // Of a stranger the line is not a request.
   expect(await handedOn(proxy, 'p.test')).toContain('400 Bad request');
   const metadata = { name: 'skiff-ingress', namespace: 'kube-system' };
   const data = { proxyProtocolFrom: 'not-an-address 127.0.0.1' };

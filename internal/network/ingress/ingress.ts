@@ -68,7 +68,9 @@ interface Share {
 class IngressServer {
   readonly #o: IngressOptions;
   readonly #shared: Teller;
-  /** HAProxies of ports that Ingresses do not have: one each, so that none is reloaded for another. */
+  /**
+   * HAProxies of ports that Ingresses do not have: one each, so that none is reloaded for another.
+   */
   readonly #ports = new Map<number, PortTeller>();
   readonly #gateways: GatewayMirrors | undefined;
   readonly #stops: (() => void)[] = [];
@@ -292,7 +294,7 @@ function proxiesOf(settings: ConfigMap | undefined, leftOut: (what: string) => v
   const words = (own(settings?.data, 'proxyProtocolFrom') ?? '').split(/[\s,]+/).filter(Boolean);
   return words.slice(0, mostProxies).flatMap((word) => {
     const cidr = parseCidr(word) ?? parseCidr(`${word}/${word.includes(':') ? 128 : 32}`);
-    if (!cidr) leftOut(`proxyProtocolFrom: ${JSON.stringify(word).slice(0, 80)} is no network`);
+    if (!cidr) leftOut(`proxyProtocolFrom: ${JSON.stringify(word).slice(0, 80)} is not a network`);
     return cidr ?? [];
   });
 }

@@ -4,7 +4,7 @@ declare const made: unique symbol;
 /** `0a:58:0a:2a:01:00`: of one device, in lower case. Only this module makes one. */
 export type Mac = string & { readonly [made]: 'mac' };
 
-/** What is no address of a single device is none: the lowest bit of the first byte says so. */
+/** What is not an address of a single device is none: the lowest bit of the first byte says so. */
 export function parseMac(text: unknown): Mac | undefined {
   if (typeof text !== 'string' || !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) return undefined;
   const single = (parseInt(text.slice(0, 2), 16) & 1) === 0;

@@ -50,8 +50,8 @@ export interface Here {
 
 /**
  * All nodes but this one that have an address and a pod network, by pod network. A node writes its
- * own status and may be hostile: what is no address is left out, and of two networks that overlap
- * the older node's counts, so that nobody draws another's packets.
+ * own status and may be hostile: what is not an address is left out, and of two networks that
+ * overlap the older node's counts, so that nobody draws another's packets.
  */
 export function peersOf(
   nodes: Iterable<Node>,

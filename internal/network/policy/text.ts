@@ -132,7 +132,7 @@ const spanText = (first: string | number, last: string | number): string =>
 /**
  * The chains that stand always. Flows are judged by both of their ends as conntrack knows them, for
  * every packet and every reply: a flow that is forbidden later ends at once. An address of the
- * node's pod network that has no verdict yet is no pod that anybody knows, and gets nothing.
+ * node's pod network that has no verdict yet is not a pod that anybody knows, and gets nothing.
  */
 export function fixedChains(podRanges: readonly Range[], families: readonly Family[]): Text[] {
   const ours = (end: End, then: string): string[] =>

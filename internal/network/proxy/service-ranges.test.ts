@@ -37,7 +37,7 @@ describe('networks of services', () => {
     '10.9.0.0/33',
     '10.9.0.0/24 } ; drop',
     'x',
-  ])('%s would refuse what is none of services, or is no network', (text) => {
+  ])('%s would refuse what is none of services, or is not a network', (text) => {
     const { ranges, said } = read(text);
     expect(ranges).toEqual(['10.43.0.0/16']);
     expect(said).toHaveLength(1);

@@ -69,7 +69,7 @@ describe('the file', () => {
   test("another program's database is refused", async () => {
     writeFileSync(
       file(),
-      'this is no database at all, but it is long enough to look like a file of something'.repeat(
+      'this is not a database at all, but is long enough to look like a file of something'.repeat(
         20,
       ),
     );

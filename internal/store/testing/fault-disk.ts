@@ -58,7 +58,7 @@ export async function faultDiskEnvironment(commands: string[] = []): Promise<Nod
 
 /**
  * The call that fails, on files whose path ends so ('*': all), after the first `skip` of them,
- * `count` times (-1: for ever), each with a chance of 1 in `odds`.
+ * `count` times (-1: forever), each with a chance of 1 in `odds`.
  */
 export interface Fault {
   call: 'sync' | 'write' | 'truncate' | 'open' | 'read' | 'unlink' | 'rename';

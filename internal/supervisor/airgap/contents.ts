@@ -63,7 +63,7 @@ const place = /^(bin|cni|lib|licenses)\/[A-Za-z0-9][A-Za-z0-9_.+-]*$/;
 /** Takes the manifest of a bundle, which came from elsewhere; throws ConfigError. */
 export function readManifest(text: string): Manifest {
   const fail = (why: string): ConfigError =>
-    new ConfigError(`this is no air-gap bundle that skiff can read: ${why}`, { op: 'airgap' });
+    new ConfigError(`this is not an air-gap bundle that skiff can read: ${why}`, { op: 'airgap' });
   let value: Partial<Manifest>;
   try {
     value = JSON.parse(text) as Partial<Manifest>;

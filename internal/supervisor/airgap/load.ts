@@ -66,7 +66,8 @@ export async function loadBundle(options: LoadOptions): Promise<Manifest> {
 /** What was unpacked, if it is all that the manifest says and nothing else. */
 async function checked({ file, arch, disk }: LoadOptions, dir: string): Promise<Manifest> {
   const text = await disk.readIfThere(op, join(dir, manifestFile));
-  if (text === undefined) throw new ConfigError(`${file} is no air-gap bundle of skiff`, { op });
+  if (text === undefined)
+    throw new ConfigError(`${file} is not an air-gap bundle of skiff`, { op });
   const manifest = readManifest(text.toString());
   if (manifest.arch !== arch)
     throw new ConfigError(`${file} is for ${manifest.arch}, and this machine is ${arch}`, { op });
@@ -76,7 +77,9 @@ async function checked({ file, arch, disk }: LoadOptions, dir: string): Promise<
       const stat = await disk.stat(op, join(dir, folder, name));
       if (stat?.kind === 'dir' && folder === '.') continue;
       if (stat?.kind !== 'file')
-        throw new ConfigError(`${file} holds something that is no file: ${name}`, { op });
+        throw new ConfigError(`${file} contains something that is not a regular file: ${name}`, {
+          op,
+        });
       found.push(join(folder, name));
     }
   const due = [...Object.keys(manifest.files), manifestFile].toSorted();

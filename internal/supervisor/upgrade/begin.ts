@@ -28,7 +28,7 @@ export async function versionOf(spawn: Spawn, file: string): Promise<Version> {
   const [, skiff] = /^skiff version (v\S+ \(\w+\))$/m.exec(text) ?? [];
   const [, major, minor] = /^kubernetes v(\d+)\.(\d+)/m.exec(text) ?? [];
   if (done.code !== 0 || skiff === undefined || minor === undefined)
-    throw new ConfigError(`${file} is no skiff that runs here`, {
+    throw new ConfigError(`${file} is not a skiff program for this machine`, {
       op,
       hint: done.stderr.trim().split('\n')[0] || 'is it for this architecture, and whole?',
     });

@@ -60,7 +60,9 @@ describe('versions', () => {
       skiff: 'v1.2.3 (abc)',
       kubernetes: { major: 1, minor: 36 },
     });
-    await expect(versionOf(realSpawn, '/bin/true')).rejects.toThrow('is no skiff that runs here');
+    await expect(versionOf(realSpawn, '/bin/true')).rejects.toThrow(
+      'is not a skiff program for this machine',
+    );
     await expect(versionOf(realSpawn, dir)).rejects.toThrow('does not run here');
   });
 });

@@ -70,7 +70,9 @@ export function nameText(name: WireName): string | undefined {
   return labels.every((label) => /^[a-z0-9_-]+$/.test(label)) ? labels.join('.') : undefined;
 }
 
-/** Wire form of a dotted name; the last dot may be there. Throws DnsFault for what is no name. */
+/**
+ * Wire form of a dotted name; the last dot may be there. Throws DnsFault for what is not a name.
+ */
 export function nameOf(text: string): WireName {
   const labels = text === '' || text === '.' ? [] : text.replace(/\.$/, '').split('.');
   const parts = labels.map((label) => {

@@ -305,7 +305,7 @@ describe('what a head says', () => {
     ['a field of HTTP/1.1', [...request, ['connection', 'keep-alive']]],
     ['other transfer codings', [...request, ['te', 'gzip']]],
     ['a line break in a value', [...request, ['a', 'b\r\nc: d']]],
-    ['a length that is no number', [...request, ['content-length', '-1']]],
+    ['a length that is not a number', [...request, ['content-length', '-1']]],
   ] as [string, [string, string][]][])('malformed: %s', (_name, fields) => {
     expect(head(...fields).isRequest).toBe(false);
   });

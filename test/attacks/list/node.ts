@@ -122,7 +122,7 @@ const localUser: Attack[] = [
 ];
 
 /**
- * Each pod's last step needs the one before to be noticed without any help: `Init:1/3` for ever is
+ * Each pod's last step needs the one before to be noticed without any help: `Init:1/3` forever is
  * a pod that never serves.
  */
 const chains: Attack[] = each(

@@ -41,7 +41,7 @@ export interface ImageVolumeDoors {
   ctr: string[];
 }
 
-/** A runtime that hangs must not hold a pod for ever. */
+/** A runtime that hangs must not hold a pod forever. */
 const limit = { timeoutMs: 120_000 };
 
 /**

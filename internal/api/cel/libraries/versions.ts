@@ -53,7 +53,7 @@ function compareParts(a: string, b: string): number {
 const form =
   /^(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 const tooLarge = 2n ** 64n;
-/** Longer texts are no versions; the form would be looked for in vain. */
+/** Longer texts are not versions; the form would be looked for in vain. */
 const maxText = 64 << 10;
 
 /** A version as a value of an expression; undefined when the text is none. */

@@ -113,14 +113,14 @@ namespace The namespace. Required.
   may come twice.
 evaluationError What went wrong while rights were looked up. The list is then incomplete.
 incomplete Whether there may be rights that are not listed.
-nonResourceRules Rights to paths that are no resources.
+nonResourceRules Rights to paths that are not resources.
 resourceRules Rights to resources.
 @ResourceRule A right to resources.
 apiGroups API groups. Empty text is the core group, "*" every group.
 resourceNames Names of the objects that are meant. Not given: all.
 resources Resources, such as pods or pods/log. "*" is every one.
 verbs What may be done. "*" is everything.
-@NonResourceRule A right to paths that are no resources.
+@NonResourceRule A right to paths that are not resources.
 nonResourceURLs Paths, such as /healthz; "*" at the end stands for anything.
 verbs What may be done, such as get. "*" is everything.
 @CertificateSigningRequest Asks for a certificate. Somebody approves it, then the signer that it

@@ -319,7 +319,7 @@ roleRef The role. Cannot be changed.
 subjects Who gets the rights.
 @PolicyRule A set of rights.
 apiGroups API groups of the resources. Empty text is the core group, "*" every group.
-nonResourceURLs Paths that are no resources, such as /metrics; "*" at the end stands for anything.
+nonResourceURLs Paths that are not resources, such as /metrics; "*" at the end stands for anything.
   Only in ClusterRoles.
 resourceNames Names of the objects that are meant. Not given: all.
 resources Resources, such as pods or pods/log. "*" is every one.

@@ -118,7 +118,7 @@ name Name of the PriorityLevelConfiguration. As long as there is none of that na
   no requests.
 @PolicyRulesWithSubjects Requests, by who sends them and what they ask. At least one rule of either
   kind is needed.
-nonResourceRules Requests for paths that are no resources.
+nonResourceRules Requests for paths that are not resources.
 resourceRules Requests for resources.
 subjects Who sends them; one match is enough.
 @flowcontrol/Subject Users, groups or service accounts that send requests. Exactly the field that
@@ -142,7 +142,7 @@ namespaces Namespaces of the objects; "*" is every one. May be left out only wit
 resources Resources, such as services or nodes/status; "*" is every one.
 verbs What is asked: get, list, watch, create, update, patch, delete, deletecollection or proxy. "*"
   is everything.
-@NonResourcePolicyRule Requests for paths that are no resources. Verb and path must both match.
+@NonResourcePolicyRule Requests for paths that are not resources. Verb and path must both match.
 nonResourceURLs Paths, such as /healthz; "/*" at the end stands for all below, "*" alone for every
   path.
 verbs What is asked, such as get. "*" is everything, and the only way to mean methods that are no

@@ -63,7 +63,7 @@ export class KeySet {
       const set = (await this.#get(String(found['jwks_uri']))) as { keys?: JSONWebKeySet['keys'] };
       if (!Array.isArray(set.keys) || set.keys.length > bounds.keys)
         throw new Error('oidc: the key set is none, or too large');
-      // Secrets are no keys of an issuer: a token signed with what everybody can read proves
+      // Secrets are not keys of an issuer: a token signed with what everybody can read proves
       // nothing.
       this.#keys = createLocalJWKSet({
         keys: set.keys.filter((key) => key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP'),
