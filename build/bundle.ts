@@ -44,7 +44,6 @@ export async function bundle(entry: string, outfile: string): Promise<string[]> 
     format: 'cjs',
     minifyWhitespace: true,
     minifySyntax: true,
-    keepNames: true,
     legalComments: 'none',
     plugins: [addons],
     // In the executable nothing may look beside the source file; these keep the expressions valid.
@@ -53,7 +52,18 @@ export async function bundle(entry: string, outfile: string): Promise<string[]> 
     logLevel: 'warning',
     logOverride: { 'require-resolve-not-external': 'silent' },
   });
+  requireAscii(outfile);
   return Object.keys(metafile.inputs);
+}
+
+/**
+ * One character that is not ASCII, and V8 keeps the whole program with two bytes for each. esbuild
+ * escapes strings, but not regular expressions: they say \\u00b5.
+ */
+function requireAscii(file: string): void {
+  const text = readFileSync(file, 'latin1');
+  const found = /.{0,40}[^\0-\x7f].{0,20}/.exec(text);
+  if (found) throw new Error(`${file}: not ASCII: ${found[0]}`);
 }
 
 /** The scripts named in calls of startWorker, as paths below internal/. */

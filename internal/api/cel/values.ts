@@ -324,12 +324,12 @@ export function parseDuration(text: string): Duration | undefined {
   if (text === '0') return new Duration(0n);
   if (
     text.length > maxDuration ||
-    !/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)
+    !/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|ms|s|m|h))+$/.test(text)
   )
     return undefined;
   let nanos = 0n;
   for (const [, whole = '', part = '', unit = ''] of text.matchAll(
-    /(\d*)(?:\.(\d*))?(ns|us|µs|ms|s|m|h)/g,
+    /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|ms|s|m|h)/g,
   )) {
     const scale = unitNanos[unit] ?? 1n;
     nanos += BigInt(whole || '0') * scale;

@@ -47,9 +47,9 @@ export function truth(value: string): boolean {
 /** Go's durations: `1h30m`, `20s`, `0`. */
 export function milliseconds(value: string): number {
   if (value === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value))
+  if (!/^(\d+(\.\d+)?(ns|us|\u00b5s|ms|s|m|h))+$/.test(value))
     throw new WrongValue(`"${value}" is not a duration such as 40s or 5m`);
-  const sum = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce(
+  const sum = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s|m|h)/g)].reduce(
     (total, [, number, unit = '']) => total + Number(number) * (unitMs[unit] ?? 0),
     0,
   );
