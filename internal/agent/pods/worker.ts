@@ -41,6 +41,8 @@ export class PodWorker {
   #state: PodState;
   #running: Promise<void> | undefined;
   #woken = false;
+  /** Whether there is more to show; undefined: nobody shows. */
+  #toShow: boolean | undefined;
   #looked = false;
   #retry: { timer: Timer; atMs: number } | undefined;
   #deadline: Timer | undefined;
@@ -143,10 +145,28 @@ export class PodWorker {
   wake(): void {
     if (this.phase === 'gone') return;
     this.#woken = true;
+    if (this.#running && this.#state.stopping) void this.#showMeanwhile();
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
       if (this.#woken && this.phase !== 'gone') this.wake();
     });
+  }
+
+  /**
+   * Containers may take minutes to stop, and the loop waits for them: what their probes say and
+   * which of them have ended is shown all the same. Services go by it.
+   */
+  async #showMeanwhile(): Promise<void> {
+    const isShowing = this.#toShow !== undefined;
+    this.#toShow = true;
+    if (isShowing) return;
+    while (this.#toShow && this.#state.stopping) {
+      this.#toShow = false;
+      // What cannot be read now is read when they have stopped.
+      await this.#view.refresh().catch(() => undefined);
+      if (this.#state.stopping) this.#teller.tell(false);
+    }
+    this.#toShow = undefined;
   }
 
   /** Shows the present status again, to a mirror pod that has just come. */
