@@ -30,6 +30,7 @@ const needed: Need[] = [
   { program: 'lz4', packages: ['lz4'] },
   { program: 'zstd', packages: ['zstd'] },
   { program: 'haproxy', packages: ['haproxy'] },
+  { program: 'chromium', packages: ['chromium'] },
   { program: 'patchelf', packages: ['patchelf'] },
   { program: 'skopeo', packages: ['skopeo'] },
   { program: 'mmdebstrap', packages: ['mmdebstrap'] },

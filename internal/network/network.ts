@@ -19,6 +19,7 @@ import type { Disk } from '../io/disk.ts';
 import type { Host } from '../io/host.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
+import { listenPlainHttp } from '../io/plain-http.ts';
 import { runOk, type Spawn } from '../io/spawn.ts';
 import { addressIndex, serviceIndexes, startDns } from './dns/dns.ts';
 import { keepDns, type NodeDns } from './dns/keep-dns.ts';
@@ -35,6 +36,7 @@ import { parseRange } from '../base/address-ranges.ts';
 import { PolicyEnforcer } from './policy/enforcer.ts';
 import { tableName as policyTable } from './policy/table.ts';
 import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
+import { startStatusPorts } from './proxy/status-ports.ts';
 
 export type Backend = 'vxlan' | 'host-gw' | 'wireguard-native' | 'none';
 
@@ -179,6 +181,15 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   };
   const dns = await startNodeDns(options, addresses, { orAnyPort: rules, late: () => late() });
   proxies = rules ? startNodeProxies({ ...options, guards }, addresses, () => dns.port) : [];
+  const statuses =
+    services &&
+    startStatusPorts({
+      ...options,
+      listen: listenPlainHttp,
+      failingMs: () => Math.max(...proxies.map((proxy) => proxy.failingMs)),
+      node: () => options.mirrors.nodes.get(options.nodeName),
+      log: log.named('proxy'),
+    });
   enforcer = await startPolicies({ ...options, guards }, addresses, () => dns.port ?? dnsPort);
   let overlay: Overlay | undefined;
   let current = '';
@@ -244,6 +255,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     },
     stop() {
       repair.stop();
+      if (statuses) statuses.stop();
       podWays?.stop();
       dns.stop();
       for (const proxy of proxies) proxy.stop();

@@ -247,6 +247,38 @@ describe('an adopted pod', () => {
     }
   });
 
+  it('shows who is ready and who has ended while others take long to stop', async () => {
+    const exec = { command: ['x'] };
+    const readinessProbe = { exec, periodSeconds: 1, failureThreshold: 1 };
+    const a = { name: 'a', image: 'i', terminationMessagePath: '' };
+    await create({
+      containers: [
+        { ...a, readinessProbe },
+        { ...a, name: 'b' },
+      ],
+    });
+    await clock.advance(1000);
+    await settle();
+    const shown = () => client.all<Pod>(refs.pods)[0]?.status;
+    const ready = () => shown()?.containerStatuses?.map((status) => status.ready);
+    expect(ready()).toEqual([true, true]);
+    runtime.slowStop = true;
+    await client.delete(refs.pods, { namespace: 'n', name: 'p' });
+    set.apply(client.all<Pod>(refs.pods)[0]!);
+    await settle();
+    exits.set('a', 1);
+    await clock.advance(1000);
+    await settle();
+    expect(ready()).toEqual([false, true]);
+    expect(shown()?.conditions?.find((c) => c.type === 'Ready')?.status).toBe('False');
+    runtime.end('b', 0);
+    await settle();
+    expect(shown()?.containerStatuses?.[1]?.state?.terminated?.exitCode).toBe(0);
+    runtime.slowStop = false;
+    runtime.end('a', 0);
+    await settle();
+  });
+
   it('goes on ending when its end had begun', async () => {
     await create({ terminationGracePeriodSeconds: 7 });
     runtime.slowStop = true;

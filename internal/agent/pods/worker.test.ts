@@ -391,31 +391,6 @@ describe('init containers', () => {
   });
 });
 
-it('shows who is ready and who has ended while others take long to stop', async () => {
-  const readinessProbe = { ...probe, failureThreshold: 1 };
-  await create({ containers: [container('a', { readinessProbe }), container('b')] });
-  await clock.advance(1000);
-  await settle();
-  const ready = (): boolean[] =>
-    (shown()?.status?.containerStatuses ?? []).map((status) => status.ready);
-  expect(ready()).toEqual([true, true]);
-  runtime.slowStop = true;
-  await client.delete(refs.pods, { namespace: 'n', name: 'p' });
-  set.apply(shown()!);
-  await settle();
-  exits.set('a', 1);
-  await clock.advance(1000);
-  await settle();
-  expect(ready()).toEqual([false, true]);
-  expect(shown()?.status?.conditions?.find((c) => c.type === 'Ready')?.status).toBe('False');
-  runtime.end('b', 0);
-  await settle();
-  expect(shown()?.status?.containerStatuses?.[1]?.state?.terminated?.exitCode).toBe(0);
-  runtime.slowStop = false;
-  runtime.end('a', 0);
-  await settle();
-});
-
 it('restarts the container that waits least first, whatever its place in the pod', async () => {
   await create({ containers: [container('a'), container('b')] });
   for (let i = 0; i < 4; i++) {

@@ -31,6 +31,7 @@ export const supportedFeatures = [
   'GRPCRoute',
   'GRPCRouteNamedRouteRule',
   'Gateway',
+  'GatewayAddressEmpty',
   'GatewayHTTPListenerIsolation',
   'GatewayPort8080',
   'HTTPRoute',

@@ -67,10 +67,17 @@ export class TableWriter {
   #timer: { timer: Timer; atMs: number } | undefined;
   #waiters: Waiter[] = [];
   #endedMs = -Infinity;
+  #failingSinceMs: number | undefined;
 
   constructor(options: TableWriterOptions) {
     this.#o = options;
     this.#guard = options.guards.guard(options.table, () => this.reload());
+  }
+
+  /** How long the table has not been what it should be for want of an nft that takes it. */
+  get failingMs(): number {
+    const sinceMs = this.#failingSinceMs;
+    return sinceMs === undefined ? 0 : this.#o.clock.monotonicMs() - sinceMs;
   }
 
   /** The plan has changed: gives the number of its new state. */
@@ -135,7 +142,9 @@ export class TableWriter {
     let againMs: number | undefined;
     try {
       if (await this.#write()) this.#settle(revision);
+      this.#failingSinceMs = undefined;
     } catch (error) {
+      this.#failingSinceMs ??= this.#o.clock.monotonicMs();
       this.#whole = true;
       // A change may be refused for what stands there; the whole table replaces that.
       againMs = whole ? retryMs : 0;

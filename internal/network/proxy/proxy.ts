@@ -43,6 +43,8 @@ export interface Proxy {
   readonly family: Family;
   /** Resolves when the first full table stands in the kernel. */
   readonly ready: Promise<void>;
+  /** How long its table could not be written. */
+  readonly failingMs: number;
   /** Something that the rules say has changed: loads them all. */
   again(): void;
   /** The node has another address. */
@@ -158,6 +160,10 @@ class NftProxy implements Proxy {
 
   again(): void {
     this.#writer.reload();
+  }
+
+  get failingMs(): number {
+    return this.#writer.failingMs;
   }
 
   readdress(nodeIp: Ip | undefined): void {
