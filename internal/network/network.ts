@@ -1,7 +1,7 @@
 import type { ConfigMap, Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, messageOf } from '../base/errors.ts';
 import {
   cidrHas,
   isLoopback,
@@ -146,6 +146,15 @@ const sysctls: [string, string][] = [
 ];
 
 /**
+ * As kube-proxy sets them: who closes one half of a connection may take his time, and what was
+ * forgotten goes within a day.
+ */
+const flowSysctls: [string, string][] = [
+  ['net/netfilter/nf_conntrack_tcp_timeout_close_wait', '3600'],
+  ['net/netfilter/nf_conntrack_tcp_timeout_established', '86400'],
+];
+
+/**
  * A machine that forwards no longer takes its own default route from routers (RFC 4861), unless it
  * is told to take it all the same.
  */
@@ -221,7 +230,10 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     backend === 'none' ? undefined : followPodWays({ ...options, log: log.named('pod-ways') });
   return {
     podWays,
-    ready: Promise.all(proxies.map((proxy) => proxy.ready)).then(() => undefined),
+    ready: Promise.all(proxies.map((proxy) => proxy.ready)).then(async () => {
+      // They are there once rules have made the kernel follow flows.
+      if (services) for (const [name, value] of flowSysctls) await setIfThere(options, name, value);
+    }),
     podAddresses: enforcer,
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
@@ -431,6 +443,13 @@ async function startPolicies(
     .run('policy.off', ['nft', 'delete', 'table', 'inet', policyTable])
     .catch(() => undefined);
   return undefined;
+}
+
+async function setIfThere(options: NetworkOptions, name: string, value: string): Promise<void> {
+  if (await options.disk.readIfThere('sysctl.read', `/proc/sys/${name}`))
+    await setSysctl(options, name, value).catch((error: unknown) =>
+      options.log.warn(`${name} cannot be set`, { error: messageOf(error) }),
+    );
 }
 
 async function setSysctl(options: NetworkOptions, name: string, value: string): Promise<void> {

@@ -53,10 +53,7 @@ export function startStatusPorts(options: StatusPortsOptions): { stop(): void } 
 }
 
 /** `/healthz`: whether this node is to get traffic; `/livez`: whether its rules are written. */
-function healthOf(
-  { clock, failingMs, node }: StatusPortsOptions,
-  path: string,
-): PlainAnswer {
+function healthOf({ clock, failingMs, node }: StatusPortsOptions, path: string): PlainAnswer {
   const asked = path.split('?')[0];
   if (asked !== '/healthz' && asked !== '/livez') return missing;
   const lateBy = failingMs();
