@@ -110,8 +110,8 @@ export interface AgentOptions {
   listen?: { host: string; port: number; tls: { key: string; cert: string; clientCa: string } };
   /** What the agent counts; createAgent makes it. */
   metrics?: AgentMetrics;
-  /** The counters of the HAProxy of this node, or of the one of a port of its own. */
-  ingressMetrics?(port: number | undefined): Promise<string | undefined>;
+  /** What other parts of the node count, by the name below /metrics/; undefined: there is none. */
+  partMetrics?(name: string): Promise<string | undefined>;
   /** Nobody gets a terminal on this machine. */
   disableShell?: boolean;
   /** The node has a pod network: its CNI list must stand when this resolves. */

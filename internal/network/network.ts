@@ -22,6 +22,7 @@ import type { Random } from '../io/random.ts';
 import { listenPlainHttp } from '../io/plain-http.ts';
 import { runOk, type Spawn } from '../io/spawn.ts';
 import { addressIndex, serviceIndexes, startDns } from './dns/dns.ts';
+import { DnsCounts } from './dns/dns-counts.ts';
 import { keepDns, type NodeDns } from './dns/keep-dns.ts';
 import type { DnsServer } from './dns/server.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
@@ -133,6 +134,8 @@ export interface Network {
   readonly ready: Promise<void>;
   /** The node has another address. */
   readdress(nodeIp: string): Promise<void>;
+  /** What its DNS counts, as Prometheus reads it; undefined: it has none. */
+  dnsMetrics(): string | undefined;
   stop(): void;
 }
 
@@ -188,7 +191,12 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     for (const proxy of proxies) proxy.again();
     enforcer?.again();
   };
-  const dns = await startNodeDns(options, addresses, { orAnyPort: rules, late: () => late() });
+  const counts = new DnsCounts();
+  const dns = await startNodeDns(options, addresses, {
+    orAnyPort: rules,
+    late: () => late(),
+    counts,
+  });
   proxies = rules ? startNodeProxies({ ...options, guards }, addresses, () => dns.port) : [];
   const statuses =
     services &&
@@ -235,6 +243,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       if (services) for (const [name, value] of flowSysctls) await setIfThere(options, name, value);
     }),
     podAddresses: enforcer,
+    dnsMetrics: () => (options.dns ? counts.text() : undefined),
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
       const ranges = podRangesOf(text);
@@ -284,7 +293,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
 async function startNodeDns(
   options: NetworkOptions,
   addresses: Addresses,
-  { orAnyPort, late }: { orAnyPort: boolean; late(): void },
+  { orAnyPort, late, counts }: { orAnyPort: boolean; late(): void; counts: DnsCounts },
 ): Promise<NodeDns> {
   const { spawn, clock, trouble } = options;
   const { clusterDns } = addresses;
@@ -305,6 +314,7 @@ async function startNodeDns(
       port: dnsPort,
       orAnyPort,
       mayAsk: askers(addresses, options),
+      counts,
       log: options.log.named('dns'),
     });
   return await keepDns({ start, clock, trouble, late });

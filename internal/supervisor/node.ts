@@ -74,6 +74,7 @@ const networkOfOthers: Network = {
   ready: Promise.resolve(),
   setPodCidr: () => Promise.resolve(),
   readdress: () => Promise.resolve(),
+  dnsMetrics: () => undefined,
   stop: () => undefined,
 };
 
@@ -133,7 +134,8 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
     disableShell: config.disableShell,
-    ingressMetrics: (port) => ingressMetrics(ingressDir(config.runDir), port),
+    partMetrics: async (name) =>
+      name === 'dns' ? network.dnsMetrics() : ingressMetrics(ingressDir(config.runDir), name),
     onPodCidr: (range) => {
       podCidr = range;
       return starting.then((network) => network.setPodCidr(range));

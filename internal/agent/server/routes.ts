@@ -31,11 +31,8 @@ export interface RouteContext {
   rates: Rates;
   /** Undefined: nobody gets one. */
   shells?: Shells | undefined;
-  /**
-   * What /metrics/ingress answers, and /metrics/ingress-PORT of a port of its own; undefined: none
-   * runs.
-   */
-  ingressMetrics?(port: number | undefined): Promise<string | undefined>;
+  /** What other parts of the node count: /metrics/NAME. */
+  partMetrics?(name: string): Promise<string | undefined>;
   /** Of /logs/, when it is not the machine's. */
   nodeLogDir?: string;
 }
@@ -114,10 +111,8 @@ async function metrics(context: RouteContext, which: string, answer: ServerAnswe
   }
   if (which === 'probes') return sayMetrics(answer, view.metrics().probes.text());
   if (which === 'slis') return sayMetrics(answer, healthMetrics({ ping: true }));
-  const [ofIngress, port] = /^ingress(?:-([1-9]\d{0,4}))?$/.exec(which) ?? [];
-  const ingress =
-    ofIngress !== undefined && (await context.ingressMetrics?.(port ? Number(port) : undefined));
-  if (typeof ingress === 'string') return sayMetrics(answer, ingress);
+  const part = which === '' ? undefined : await context.partMetrics?.(which);
+  if (part !== undefined) return sayMetrics(answer, part);
   if (which !== '') return sayText(answer, 404, '404 page not found\n');
   const cpu = process.cpuUsage();
   const pods = view.pods().filter((p) => p.status.phase === 'Running');

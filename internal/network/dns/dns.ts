@@ -8,6 +8,7 @@ import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
 import { nameOf } from '../../wire/dns/names.ts';
 import { saidOnce } from '../nft/said-once.ts';
+import type { DnsCounts } from './dns-counts.ts';
 import type { Zone } from './records.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { noSettings, parseSettings, recordsOf } from './settings.ts';
@@ -30,6 +31,7 @@ export interface DnsOptions {
   settings: Mirror<ConfigMap>;
   /** Whether packets from this address are a pod's or the node's own. */
   mayAsk(address: string): boolean;
+  counts?: DnsCounts;
   clock: Clock;
   disk: Disk;
   random: Random;

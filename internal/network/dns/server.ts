@@ -16,6 +16,7 @@ import {
   type WireRecord,
 } from '../../wire/dns/message.ts';
 import { DnsFault, isWithin, nameOf, nameText, type WireName } from '../../wire/dns/names.ts';
+import type { DnsCounts } from './dns-counts.ts';
 import { lookup, type DnsRecord, type Lookup, type Zone } from './records.ts';
 import { AskRate } from './rate.ts';
 import { TcpClients } from './tcp-clients.ts';
@@ -43,6 +44,7 @@ export interface DnsServerOptions {
    * outside uses us against a third.
    */
   mayAsk(address: string): boolean;
+  counts?: DnsCounts;
   clock: Clock;
   log: Log;
 }
@@ -155,19 +157,26 @@ async function answer(
 ): Promise<Buffer | undefined> {
   const query = parseQuery(data);
   if (!query) return undefined;
+  const { counts } = options;
+  const type = query.question?.type ?? 0;
+  const encoded = (reply: Reply): Buffer => {
+    counts?.answered(asker.transport, type, reply.rcode);
+    return encodeReply(query, reply, asker.transport);
+  };
+  counts?.asked(asker.transport, type);
   try {
     const rcode = refusalOf(options, query, asker);
     const reply =
       rcode === undefined
         ? await resolve(options, query, query.question as Question, asker)
         : plain(rcode);
-    return encodeReply(query, reply, asker.transport);
+    return encoded(reply);
   } catch (error) {
     options.log.warn('cannot answer a DNS question', {
       name: query.question && nameText(query.question.name),
       error: messageOf(error),
     });
-    return encodeReply(query, plain(rcodes.SERVFAIL), asker.transport);
+    return encoded(plain(rcodes.SERVFAIL));
   }
 }
 

@@ -144,9 +144,9 @@ const client = () => machine.client;
 it('counts for Prometheus, and keeps a log while somebody reads it', async () => {
   await machine.serve('log.test');
   await served('log.test');
-  const counts = (await ingressMetrics(machine.dir, undefined)) ?? '';
+  const counts = (await ingressMetrics(machine.dir, 'ingress')) ?? '';
   expect(counts).toMatch(/^haproxy_frontend_http_requests_total\{proxy="web"\} [1-9]/m);
-  expect(await ingressMetrics(machine.dir, 8080)).toBeUndefined();
+  expect(await ingressMetrics(machine.dir, 'ingress-8080')).toBeUndefined();
   const told = (text: string): Promise<string> =>
     askProgram('test', socketFile(machine.dir), { text: `${text}\n`, timeoutMs: 5_000 });
   const logged = (): Promise<string> => told(`show events ${logRing}`);
