@@ -10,7 +10,7 @@ import { feedPods } from './feed-pods.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { openRuntime } from './containerd/open-runtime.ts';
 import { realMachine } from './machine.ts';
-import { startNodeHeart, type NodeHeart } from './node-heart.ts';
+import { startOwnNode, type OwnNode } from './own-node.ts';
 import type { Agent, AgentOptions } from './options.ts';
 import { openNodePort, type NodePort } from './server/node-port.ts';
 import { Shells } from './shell/shells.ts';
@@ -46,21 +46,21 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
     host: nodeName,
   });
   const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
-  let heart: NodeHeart | undefined;
+  let ownNode: OwnNode | undefined;
   const imageFailed = (file: string, message: string): void =>
     events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
   const runtime = await open(
     { ...options, imageFailed },
     {
       tell: (reason, message) => events.warning(about, reason, message),
-      changed: () => heart?.poke(),
+      changed: () => ownNode?.update(),
     },
   );
   // The Node is told of at once; its network may still be starting.
-  heart = await startNodeHeart({ ...options, machine, runtime, nodes });
+  ownNode = await startOwnNode({ ...options, machine, runtime, nodes });
   const network = (await options.network) ?? {};
   const parts = await assemble({
-    ...{ options, machine, runtime, network, heart, events, nodes, pods, services, synced },
+    ...{ options, machine, runtime, network, ownNode, events, nodes, pods, services, synced },
   });
   const { set } = parts;
   const ended = new Ended();
@@ -89,15 +89,15 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
     connected: () => {
       void runtime.found().then(() => {
         set.relist();
-        heart.poke();
+        ownNode.update();
       });
     },
     lost: () => runtime.lost(),
   });
   const relist = clock.every('agent.relist', relistMs, () => set.relist());
-  heart.onNetworkReady(() => set.wake());
+  ownNode.onNetworkReady(() => set.wake());
   const server = await openPort(options, view);
-  const stopTroubles = options.troubles?.onChange(() => heart.poke());
+  const stopTroubles = options.troubles?.onChange(() => ownNode.update());
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
   const stopHousekeeping = startHousekeeping({
     ...options,
@@ -108,16 +108,16 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
     machine,
     node: about,
     pinned: () => runtime.pinned(),
-    pressure: (now) => heart.pressure(now),
-    logRoot: heart.facts.logRoot,
+    pressure: (now) => ownNode.pressure(now),
+    logRoot: ownNode.facts.logRoot,
     log: log.named('gc'),
   });
   return {
     view,
     port: server?.port ?? 0,
-    ready: heart.ready,
+    ready: ownNode.ready,
     readdress: () => {
-      heart.poke();
+      ownNode.update();
       set.wake();
     },
     renewCertificate: (tls) => server?.renew(tls),
@@ -125,7 +125,7 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
       const grace = options.kubelet?.shutdown;
       if (!grace || grace.totalMs === 0) return;
       set.close(shuttingDown.refusal);
-      heart.close(shuttingDown.node);
+      ownNode.close(shuttingDown.node);
       await endPods({ pods: set, events, clock, log: log.named('shutdown') }, grace);
     },
     stop: async () => {
@@ -133,7 +133,7 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
       relist.cancel();
       stopTroubles?.();
       for (const stop of [stopEvents, stopFeed, stopHousekeeping]) stop();
-      heart.stop();
+      ownNode.stop();
       await set.stop();
       parts.stop();
       for (const mirror of [nodes, pods, services] as Mirror<object>[]) mirror.stop();

@@ -12,7 +12,7 @@ import { LogRotation } from './gc/log-rotation.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import type { Machine } from './machine.ts';
 import { MirrorPods } from './mirror-pods.ts';
-import type { NodeHeart } from './node-heart.ts';
+import type { OwnNode } from './own-node.ts';
 import type { AgentOptions, NodeNetwork } from './options.ts';
 import type { PodAddresses } from './pods/pod-addresses.ts';
 import { BackOff } from './pods/back-off.ts';
@@ -38,7 +38,7 @@ export interface AssembleInput {
   machine: Machine;
   runtime: OpenedRuntime;
   network: NodeNetwork;
-  heart: NodeHeart;
+  ownNode: OwnNode;
   events: EventRecorder;
   nodes: Mirror<Node>;
   pods: Mirror<Pod>;
@@ -104,9 +104,9 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     ...{ client, clock, log, doors: volumeDoors, nodes: input.nodes },
     nodeName: options.nodeName,
     kubeletDir: options.kubeletDir ?? '/var/lib/kubelet',
-    changed: () => input.heart.poke(),
+    changed: () => input.ownNode.update(),
   });
-  input.heart.volumesInUse(() => csi.inUse());
+  input.ownNode.volumesInUse(() => csi.inUse());
   const volumes = makeVolumes(input, references, images, csi);
   const localPaths = new LocalPaths(volumeDoors, (path) => volumes.usersOf(path));
   await volumes.start();
@@ -151,7 +151,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     }),
     siblings: { hasEnded: (id) => set.hasEnded(id), done: (uid) => set.done(uid) },
     readiness: {
-      network: () => input.heart.networkReady,
+      network: () => input.ownNode.networkReady,
       runtimeSettled: () => runtime.settled,
       offline: () => !input.synced.done,
     },
@@ -223,11 +223,11 @@ function allocatableOf(input: AssembleInput): Record<string, string> {
 
 /** What a pod asks of its node. */
 function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
-  const { options, heart } = input;
+  const { options, ownNode } = input;
   const handlerOf = async (name: string): Promise<string> =>
     (await options.client.get<RuntimeClass>(refs.runtimeClasses, { name })).handler;
   return {
-    facts: () => heart.facts,
+    facts: () => ownNode.facts,
     hostIPs: () => hostIPsOf(options),
     allocatable: () => allocatableOf(input),
     runtimeHandler: (pod) =>

@@ -130,7 +130,7 @@ describe('the status writer', () => {
       refs.nodes,
       {},
       {
-        onEvent: (type, node) => (type === 'DELETED' ? writer.poke() : writer.observe(node)),
+        onEvent: (type, node) => (type === 'DELETED' ? writer.update() : writer.observe(node)),
         onEnd: () => undefined,
       },
     );
@@ -230,7 +230,7 @@ describe('the status writer', () => {
     });
     expect(client.all<Lease>(refs.leases)[0]?.spec.holderIdentity).toBe('n1');
     notReady = '';
-    writer.poke();
+    writer.update();
     await clock.advance(10);
     expect(node().status.conditions?.find((c) => c.type === 'Ready')?.status).toBe('True');
     const writes = client.writes.filter((w) => w.resource === 'nodes').length;
@@ -245,7 +245,7 @@ describe('the status writer', () => {
     writer.observe(node());
     expect(cidrs).toEqual(['10.42.0.0/24']);
     await client.delete(refs.nodes, { name: 'n1' });
-    writer.poke();
+    writer.update();
     await clock.advance(5000);
     expect(node().metadata.labels?.['a']).toBe('b');
     writer.stop();

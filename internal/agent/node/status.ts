@@ -38,7 +38,7 @@ export interface NodeStatusWriter {
   /** Resolves when the Node is registered. */
   readonly registered: Promise<Node>;
   /** Something of the report changed: write it now. */
-  poke(): void;
+  update(): void;
   /** A watch shows the Node as another writer left it (its pod network, above all). */
   observe(node: Node): void;
   stop(): void;
@@ -83,14 +83,14 @@ class Writer implements NodeStatusWriter {
     this.registered = this.#register();
     void this.registered.then(
       () => {
-        this.poke();
+        this.update();
         void this.#renew();
       },
       () => undefined,
     );
   }
 
-  poke(): void {
+  update(): void {
     if (!this.#node || this.#stopped) return;
     if (this.#writing) this.#again = true;
     else void this.#write();
@@ -163,7 +163,7 @@ class Writer implements NodeStatusWriter {
     const now = this.#o.clock.monotonicMs();
     this.#later('node.answer', Math.max(0, this.#answeredMs + leastAnswerMs - now), () => {
       this.#answeredMs = this.#o.clock.monotonicMs();
-      this.poke();
+      this.update();
     });
   }
 
@@ -194,17 +194,17 @@ class Writer implements NodeStatusWriter {
         this.#left = written.status;
       } else this.#left = before.status;
       this.#failures = 0;
-      this.#later('node.status', this.#reportMs, () => this.poke());
+      this.#later('node.status', this.#reportMs, () => this.update());
     } catch (error) {
       if (error instanceof ApiError && error.reason === 'NotFound') void this.#reregister();
       else if (!(error instanceof ApiError && error.reason === 'Conflict'))
         log.warn('cannot write the node status', { error: messageOf(error) });
       this.#later('node.status', Math.min(retryMs * 2 ** this.#failures++, longestRetryMs), () =>
-        this.poke(),
+        this.update(),
       );
     }
     this.#writing = false;
-    if (this.#again) this.poke();
+    if (this.#again) this.update();
   }
 
   /** Somebody deleted the Node: it comes back, as the kubelet's does. */
@@ -227,7 +227,7 @@ class Writer implements NodeStatusWriter {
         renewed.spec = { ...renewed.spec, renewTime };
         this.#lease = await client.update<Lease>(refs.leases, renewed);
       } else this.#lease = await this.#takeLease(renewTime);
-      if (this.#away) this.poke();
+      if (this.#away) this.update();
       this.#away = false;
     } catch (error) {
       this.#lease = undefined;

@@ -65,7 +65,7 @@ export class Performer {
     const { teller, adoption, preparation } = this.#parts;
     switch (step.do) {
       case 'tell':
-        return teller.tell(step.final);
+        return teller.tell(step.allEnded);
       case 'end':
         return this.#end(step);
       case 'grant':

@@ -50,7 +50,7 @@ function planRunning(state: PodState, pod: Pod, world: PodWorld): Step[] {
   const { resize, event } = judgeResize(state.resize, pod, world);
   const steps: Step[] = [];
   if (resize !== state.resize) steps.push({ do: 'grant', resize, ...(event && { event }) });
-  steps.push({ do: 'tell', final: false });
+  steps.push({ do: 'tell', allEnded: false });
   if (world.finished) return [...steps, { do: 'end' }];
   const { runtime } = state;
   if (state.restored && runtime.containers.some((c) => c.state === 'running'))
@@ -64,7 +64,7 @@ function planRunning(state: PodState, pod: Pod, world: PodWorld): Step[] {
   const surplus = surplusOf(runtime);
   if (!actions.createSandbox && surplus.containers.length + surplus.sandboxes.length > 0)
     steps.push({ do: 'prune', ...surplus });
-  return [...steps, { do: 'tell', final: false }];
+  return [...steps, { do: 'tell', allEnded: false }];
 }
 
 /** Milliseconds since 1970 at which the pod's time is over. */
@@ -148,7 +148,7 @@ const lives = ({ containers, sandboxes }: PodRuntime): boolean =>
 function planEnd({ runtime, verdict, graceSeconds, restored }: PodState): Step[] {
   const steps: Step[] = [];
   if (lives(runtime)) {
-    steps.push({ do: 'tell', final: false });
+    steps.push({ do: 'tell', allEnded: false });
     if (restored && runtime.containers.some((c) => c.state === 'running'))
       steps.push({ do: 'adopt' });
     steps.push({
@@ -160,7 +160,7 @@ function planEnd({ runtime, verdict, graceSeconds, restored }: PodState): Step[]
   } else steps.push({ do: 'stopSandboxes' });
   // Evicted for want of room: writable layers and logs would keep what the node needs.
   const runtimeToo = verdict?.reason === 'Evicted';
-  return [...steps, { do: 'tell', final: true }, { do: 'tearDown', runtimeToo }];
+  return [...steps, { do: 'tell', allEnded: true }, { do: 'tearDown', runtimeToo }];
 }
 
 /** Everything has ended: the API object goes if its deletion was asked for, then what is left. */

@@ -13,8 +13,8 @@ export type Step =
   | { do: 'end'; verdict?: Verdict }
   /** What a wish for other resources came to. */
   | { do: 'grant'; resize: ResizeState; event?: ResizeEvent }
-  /** Makes the status and hands it on if it differs. `final`: nothing will be started any more. */
-  | { do: 'tell'; final: boolean }
+  /** Makes the status and hands it on if it differs. `allEnded`: nothing will be started any more. */
+  | { do: 'tell'; allEnded: boolean }
   /** Takes up volumes and control group of a pod that an earlier life of the agent started. */
   | { do: 'adopt' }
   /** Changes the resources of running containers, with room for both in the pod's group. */

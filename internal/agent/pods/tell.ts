@@ -37,10 +37,10 @@ export class Teller {
   }
 
   /**
-   * Makes the status again and hands it on if it differs. `final`: nothing will be started any
+   * Makes the status again and hands it on if it differs. `allEnded`: nothing will be started any
    * more.
    */
-  tell(final: boolean): void {
+  tell(allEnded: boolean): void {
     const { pod, state } = this.#cell;
     if (state.deleted) return;
     const { probes, logs, node } = this.#ports;
@@ -49,7 +49,7 @@ export class Teller {
       pod.metadata.uid!,
       state.runtime.containers.filter((c) => c.state === 'running'),
     );
-    const next = podStatus(this.#input(final));
+    const next = podStatus(this.#input(allEnded));
     const runs = state.runtime.containers.some(
       (c) => c.state === 'running' || c.state === 'unknown',
     );

@@ -96,13 +96,13 @@ describe('readLog', () => {
     let end: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => (end = resolve));
     let got = '';
-    let poke: () => void = () => undefined;
+    let wakeReader: () => void = () => undefined;
     const has = async (text: string): Promise<void> => {
-      while (!got.includes(text)) await new Promise<void>((resolve) => (poke = resolve));
+      while (!got.includes(text)) await new Promise<void>((resolve) => (wakeReader = resolve));
     };
     const write = (d: Buffer): Promise<void> => {
       got += d.toString();
-      poke();
+      wakeReader();
       return Promise.resolve();
     };
     const reading = readLog(

@@ -175,16 +175,16 @@ class News {
       this.#unwatch = effects.disk.watch(
         'log.watch',
         dirname(path),
-        (changed) => changed === name && this.#poke(),
+        (changed) => changed === name && this.#wakeReader(),
       );
     } catch {
       this.over = true; // the folder is gone: give out what there is
     }
     void effects.ended.then(() => {
       this.over = true;
-      this.#poke();
+      this.#wakeReader();
     });
-    effects.signal.addEventListener('abort', () => this.#poke());
+    effects.signal.addEventListener('abort', () => this.#wakeReader());
   }
 
   async wait(): Promise<void> {
@@ -196,7 +196,7 @@ class News {
     this.#unwatch();
   }
 
-  #poke(): void {
+  #wakeReader(): void {
     this.#changed = true;
     this.#wake?.();
     this.#wake = undefined;

@@ -10,7 +10,7 @@ import { checkRoute } from './method-table.ts';
 import type { Wanted } from './negotiate.ts';
 import { serveHistory } from './serve-history.ts';
 import { sendResult } from './send-result.ts';
-import { wantedFor, wantedOfSpoken } from './wanted.ts';
+import { wantedFor, wantedForUnstored } from './wanted.ts';
 
 /**
  * Requests under /api and /apis that name a resource of this server, already authorized; they
@@ -44,6 +44,6 @@ const isKept = (server: Server, call: ApiCall): boolean =>
 /** Refused before anything is done: a request that cannot be answered changes nothing. */
 function wantedOf(server: Server, exchange: Exchange, call: ApiCall): Wanted {
   return server.operations.find(placeOf(call))
-    ? wantedOfSpoken(exchange)
+    ? wantedForUnstored(exchange)
     : wantedFor(exchange, call.resource, call.verb === 'list' || call.verb === 'deletecollection');
 }

@@ -15,7 +15,7 @@ export function wantedFor(exchange: Exchange, resource: ServedResource, list = f
 }
 
 /** The same for an object that is not stored. Tables of such objects do not exist: 406. */
-export function wantedOfSpoken(exchange: Exchange): Wanted {
+export function wantedForUnstored(exchange: Exchange): Wanted {
   const offers = { table: false, partial: false, protobuf: true, list: false };
   return negotiate(header(exchange.request, 'accept'), offers, prettyFor(exchange));
 }

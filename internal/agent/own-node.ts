@@ -12,7 +12,7 @@ import type { NodeReport } from './node/object.ts';
 import { startNodeStatus, type NodeStatusWriter } from './node/status.ts';
 import type { AgentOptions } from './options.ts';
 
-export interface NodeHeart {
+export interface OwnNode {
   /** What pod configurations depend on. */
   readonly facts: NodeFacts;
   readonly networkReady: boolean;
@@ -25,7 +25,7 @@ export interface NodeHeart {
   /** The node takes no more pods, and says why. */
   close(why: string): void;
   /** Something that the Node shows has changed. */
-  poke(): void;
+  update(): void;
   stop(): void;
 }
 
@@ -39,9 +39,9 @@ const quickLooks = 80;
 const reportMs = 10_000;
 
 /** The Node and its heartbeat, and what the node knows about its own network. */
-export async function startNodeHeart(
+export async function startOwnNode(
   options: AgentOptions & { machine: Machine; runtime: OpenedRuntime; nodes: Mirror<Node> },
-): Promise<NodeHeart> {
+): Promise<OwnNode> {
   const { clock, log, runtime, nodes } = options;
   const machine = await readFacts({
     disk: options.disk,
@@ -72,7 +72,7 @@ export async function startNodeHeart(
       answer?.features?.supplementalGroupsPolicy ?? facts.supplementalGroupsPolicy;
     if (answer?.status?.conditions.find((c) => c.type === 'NetworkReady')?.status) {
       state.networkReady = true;
-      writer?.poke();
+      writer?.update();
       resolveReady();
       for (const fn of state.waiting) fn();
     } else
@@ -128,7 +128,7 @@ export async function startNodeHeart(
   void look(quickLooks);
   const stopWatching = nodes.onChange(({ type, object }) => {
     if (object.metadata.name === options.nodeName && type !== 'DELETED') writer.observe(object);
-    else if (object.metadata.name === options.nodeName) writer.poke();
+    else if (object.metadata.name === options.nodeName) writer.update();
   });
   return {
     facts,
@@ -139,17 +139,17 @@ export async function startNodeHeart(
     ready: Promise.all([writer.registered, ready]).then(() => undefined),
     pressure: (now) => {
       state.pressure = now;
-      writer.poke();
+      writer.update();
     },
     volumesInUse: (list) => {
       state.volumesInUse = list;
-      writer.poke();
+      writer.update();
     },
     close: (why) => {
       state.closed = why;
-      writer.poke();
+      writer.update();
     },
-    poke: () => writer.poke(),
+    update: () => writer.update(),
     stop: () => {
       state.stopped = true;
       stopWatching();
