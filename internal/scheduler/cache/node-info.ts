@@ -11,6 +11,7 @@ export class NodeInfo {
   readonly name: string;
   readonly allocatable: Resources;
   readonly allowedPods: number;
+  readonly unschedulable: boolean;
   /** Taints that keep pods away. */
   readonly hardTaints: readonly Taint[];
   /** Taints that pods would rather not meet (PreferNoSchedule). */
@@ -38,6 +39,7 @@ export class NodeInfo {
     this.allowedPods = amounts.get('pods') ?? 0;
     amounts.delete('pods');
     this.allocatable = Resources.of(amounts);
+    this.unschedulable = node.spec.unschedulable === true;
     const taints = node.spec.taints ?? [];
     this.hardTaints = taints.filter((t) => t.effect === 'NoSchedule' || t.effect === 'NoExecute');
     this.softTaints = taints.filter((t) => t.effect === 'PreferNoSchedule');

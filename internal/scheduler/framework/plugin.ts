@@ -53,8 +53,8 @@ export interface Plugin {
 
   /** Skip: this plug-in does not score for this pod. */
   preScore?(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): Status | undefined;
-  /** A whole number; after `normalize` 0 (worst) to 100. */
-  score?(state: CycleState, pod: PodInfo, node: NodeInfo): number;
+  /** A whole number; after `normalize` 0 (worst) to 100. `at`: which of preScore's nodes it is. */
+  score?(state: CycleState, pod: PodInfo, node: NodeInfo, at: number): number;
   normalize?(state: CycleState, scores: number[], nodes: readonly NodeInfo[]): void;
 
   reserve?(state: CycleState, pod: PodInfo, node: string): Status | undefined;

@@ -135,7 +135,7 @@ export class Profile {
       if (state.skipScore.has(plugin.name)) continue;
       const weight = this.#weights.get(plugin.name) ?? 1;
       for (let i = 0; i < nodes.length; i++)
-        scores[i] = plugin.score(state, pod, nodes[i] as NodeInfo);
+        scores[i] = plugin.score(state, pod, nodes[i] as NodeInfo, i);
       plugin.normalize?.(state, scores, nodes);
       for (let i = 0; i < nodes.length; i++) {
         const score = scores[i] as number;

@@ -19,29 +19,43 @@ export function nodeResourcesBalancedAllocation({ resources }: BalancedAllocatio
     // A pod that asks for nothing changes no balance.
     preScore: (_state, pod) => (names.every((n) => pod.requests.get(n) === 0) ? skip : undefined),
     score(_state, pod, node) {
-      const after = balance(names, pod, node, 1);
-      const before = balance(names, pod, node, 0);
-      return maxScore / 2 + Math.trunc((maxScore / 2 + after - before) / 2);
+      const change = balanceChange(names, pod, node);
+      return maxScore / 2 + Math.trunc((maxScore / 2 + change) / 2);
     },
   };
 }
 
-/** 100 when all shares are the same, less by their standard deviation. */
-function balance(names: readonly string[], pod: PodInfo, node: NodeInfo, times: 0 | 1): number {
-  let count = 0;
-  let sum = 0;
-  let squares = 0;
+/** How much better the balance becomes. */
+function balanceChange(names: readonly string[], pod: PodInfo, node: NodeInfo): number {
+  const before = new Shares();
+  const after = new Shares();
   for (const name of names) {
     const has = node.allocatable.get(name);
     if (has === 0 || !concerns(name, pod)) continue;
-    const used = node.requested.get(name) + times * pod.requests.get(name);
-    const share = Math.min(1, used / has);
-    count++;
-    sum += share;
-    squares += share * share;
+    const used = node.requested.get(name);
+    before.add(used / has);
+    after.add((used + pod.requests.get(name)) / has);
   }
-  if (count < 2) return maxScore;
-  const mean = sum / count;
-  const deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
-  return Math.trunc((1 - deviation) * maxScore);
+  return after.balance() - before.balance();
+}
+
+class Shares {
+  #count = 0;
+  #sum = 0;
+  #squares = 0;
+
+  add(used: number): void {
+    const share = Math.min(1, used);
+    this.#count++;
+    this.#sum += share;
+    this.#squares += share * share;
+  }
+
+  /** 100 when all shares are the same, less by their standard deviation. */
+  balance(): number {
+    if (this.#count < 2) return maxScore;
+    const mean = this.#sum / this.#count;
+    const deviation = Math.sqrt(Math.max(0, this.#squares / this.#count - mean * mean));
+    return Math.trunc((1 - deviation) * maxScore);
+  }
 }

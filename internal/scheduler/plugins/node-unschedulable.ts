@@ -27,6 +27,6 @@ export const nodeUnschedulable = (): Plugin => ({
         (now as Pod).metadata.uid === pod.metadata.uid && toleratesCordon(now as Pod),
     },
   ],
-  filter: (_state, { pod }, { node }) =>
-    node.spec.unschedulable && !toleratesCordon(pod) ? refusal : undefined,
+  filter: (_state, { pod }, node) =>
+    node.unschedulable && !toleratesCordon(pod) ? refusal : undefined,
 });

@@ -15,7 +15,7 @@ function scores(cluster: TestCluster, plugin: string, p: ReturnType<typeof pod>)
   const before = cluster.profile.plugins.preScore.find((s) => s.name === plugin);
   const status = before?.preScore(state, info, nodes);
   if (status) return [];
-  const found = nodes.map((n) => score.score(state, info, n));
+  const found = nodes.map((n, i) => score.score(state, info, n, i));
   score.normalize?.(state, found, nodes);
   return found;
 }

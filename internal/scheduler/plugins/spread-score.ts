@@ -18,15 +18,12 @@ const hostname = 'kubernetes.io/hostname';
 /** So many look-ups for a node cost no more than summing up. */
 const fewGroups = 4;
 
+/** What stands for a node that lacks a label which the constraints speak of. */
+const ignored = -1;
+
 interface ScoreState {
-  constraints: readonly Constraint[];
-  /** Nodes that lack a label which the constraints speak of. */
-  ignored: ReadonlySet<NodeInfo>;
-  /** Matching pods by topology value. For the host name: of each group of labels, by node name. */
-  domains: readonly Map<string, number>[];
-  hosts: readonly ReadonlyMap<string, number>[][];
-  /** Small topologies are not watered down by large ones. */
-  weights: readonly number[];
+  /** Matching pods around each node, weighted: small topologies are not watered down by large ones. */
+  sums: Float64Array;
 }
 
 const key = new StateKey<ScoreState>('PreScorePodTopologySpread');
@@ -44,36 +41,23 @@ export function spreadScore(
       const all = named || !args.systemDefaulted;
       return prepare(handle, state, { pod, nodes, constraints, all });
     },
-    score(state, _pod, node) {
-      const read = state.read(key);
-      if (!read || read.ignored.has(node)) return 0;
-      let sum = 0;
-      for (const [i, c] of read.constraints.entries()) {
-        const value = node.label(c.topologyKey);
-        if (value === undefined) continue;
-        let count = 0;
-        if (c.topologyKey === hostname)
-          for (const group of read.hosts[i]!) count += group.get(node.name) ?? 0;
-        else count = read.domains[i]!.get(value) ?? 0;
-        sum += count * read.weights[i]! + (c.maxSkew - 1);
-      }
-      return Math.round(sum);
-    },
-    normalize(state, scores, nodes) {
+    score: (state, _pod, _node, at) => Math.max(0, state.read(key)?.sums[at] ?? 0),
+    normalize(state, scores) {
       const read = state.read(key);
       if (!read) return;
+      const { sums } = read;
       let least = Infinity;
       let most = 0;
-      for (const [i, node] of nodes.entries()) {
-        if (read.ignored.has(node)) continue;
-        const score = scores[i] as number;
-        if (score < least) least = score;
-        if (score > most) most = score;
+      for (const sum of sums) {
+        if (sum === ignored) continue;
+        if (sum < least) least = sum;
+        if (sum > most) most = sum;
       }
-      for (const [i, node] of nodes.entries()) {
-        if (read.ignored.has(node)) scores[i] = 0;
+      for (let i = 0; i < sums.length; i++) {
+        const sum = sums[i]!;
+        if (sum === ignored) scores[i] = 0;
         else if (most === 0) scores[i] = maxScore;
-        else scores[i] = Math.floor((maxScore * (most + least - (scores[i] as number))) / most);
+        else scores[i] = Math.floor((maxScore * (most + least - sum)) / most);
       }
     },
   };
@@ -91,23 +75,27 @@ function prepare(
   },
 ): Status | undefined {
   const { pod, nodes, constraints, all } = from;
-  const ignored = new Set<NodeInfo>();
   const domains = constraints.map(() => new Map<string, number>());
-  for (const node of nodes) {
+  // Labels are looked up once: this is a good part of a cycle's work.
+  const labels = constraints.map(() => new Array<string | undefined>(nodes.length));
+  const sums = new Float64Array(nodes.length);
+  let counted = 0;
+  for (let n = 0; n < nodes.length; n++) {
+    const node = nodes[n]!;
     if (all && !hasAllKeys(node, constraints)) {
-      ignored.add(node);
+      sums[n] = ignored;
       continue;
     }
+    sums[n] = 0;
+    counted += 1;
     for (let i = 0; i < constraints.length; i++) {
       const { topologyKey } = constraints[i]!;
-      if (topologyKey === hostname) continue;
-      const value = node.label(topologyKey) ?? '';
-      if (!domains[i]!.has(value)) domains[i]!.set(value, 0);
+      const value = node.label(topologyKey);
+      labels[i]![n] = value;
+      if (topologyKey !== hostname && !domains[i]!.has(value ?? ''))
+        domains[i]!.set(value ?? '', 0);
     }
   }
-  const weights = constraints.map((c, i) =>
-    Math.log((c.topologyKey === hostname ? nodes.length - ignored.size : domains[i]!.size) + 2),
-  );
   const hosts = constraints.map((): ReadonlyMap<string, number>[] => []);
   for (const group of cache.groups.in(pod.namespace)) {
     if (group.terminating) continue;
@@ -134,7 +122,21 @@ function prepare(
       }
     }
   }
-  state.write(key, { constraints, ignored, domains, hosts: hosts.map(fewMaps), weights });
+  for (const [i, c] of constraints.entries()) {
+    const ofHost = c.topologyKey === hostname ? fewMaps(hosts[i]!) : undefined;
+    const domain = domains[i]!;
+    const weight = Math.log((ofHost ? counted : domain.size) + 2);
+    for (let n = 0; n < nodes.length; n++) {
+      const value = labels[i]![n];
+      if (value === undefined) continue;
+      let count = 0;
+      if (ofHost) for (const group of ofHost) count += group.get(nodes[n]!.name) ?? 0;
+      else count = domain.get(value) ?? 0;
+      sums[n] = sums[n]! + count * weight + (c.maxSkew - 1);
+    }
+  }
+  for (let n = 0; n < sums.length; n++) sums[n] = Math.round(sums[n]!);
+  state.write(key, { sums });
   return undefined;
 }
 
