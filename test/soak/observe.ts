@@ -16,7 +16,13 @@ export interface Shown {
     generation?: number;
     ownerReferences?: { kind: string }[];
   };
-  spec?: { nodeName?: string; replicas?: number; hostNetwork?: boolean; template?: object };
+  spec?: {
+    podCIDR?: string;
+    nodeName?: string;
+    replicas?: number;
+    hostNetwork?: boolean;
+    template?: object;
+  };
   status?: {
     phase?: string;
     podIP?: string;
@@ -108,6 +114,10 @@ export interface Host {
   /** Sandbox ids that hold an address. */
   leases: Map<string, string>;
   nftAddresses: Set<string>;
+  /** Where routes of the pods' network lead to. */
+  routes: string[];
+  /** Other nodes that the overlay's device knows. */
+  ways: number;
   folders: { pods: string[]; desired: string[]; cgroups: string[]; logs: string[] };
   /** Megabytes that the logs of each container take. */
   logSizes: Map<string, number>;
@@ -122,6 +132,8 @@ awk '{print "mount", $5}' /proc/self/mountinfo
 for f in /run/netns/*; do [ -e $f ] && echo "netns $f"; done
 ip -o link show type veth | grep -v ': eth0' | sed 's/^/veth /'
 for f in $(find /run/skiff -path '*/cbr0/10.*' -type f); do echo "lease $(basename $f) $(head -1 $f)"; done
+ip -4 route | grep -o '^10\\.42\\.[0-9./]*' | sed 's/^/route /'
+for w in $(bridge fdb show dev flannel.1 2>/dev/null | grep ' dst ' | cut -d' ' -f1); do echo "way $w"; done
 nft list ruleset | grep -o '10\\.42\\.[0-9]*\\.[0-9]*' | sort -u | sed 's/^/nft /'
 for d in pods desired; do ls /var/lib/skiff/agent/$d | sed "s/^/$d /"; done
 find /sys/fs/cgroup/memory/kubepods /sys/fs/cgroup/kubepods -type d -name 'pod*' 2>/dev/null | sed 's/.*\\/pod/cgroups /'
@@ -144,6 +156,8 @@ export async function readHost(machine: Machine): Promise<Host | string> {
     veths: 0,
     leases: new Map(),
     nftAddresses: new Set(),
+    routes: [],
+    ways: 0,
     folders: { pods: [], desired: [], cgroups: [], logs: [] },
     containerds: 0,
     logSizes: new Map(),
@@ -163,7 +177,9 @@ export async function readHost(machine: Machine): Promise<Host | string> {
     else if (what === 'logsize') {
       const [megabytes, path] = value.split('\t');
       host.logSizes.set(path ?? '', Number(megabytes));
-    } else if (what === 'nft') host.nftAddresses.add(value);
+    } else if (what === 'route') host.routes.push(value);
+    else if (what === 'way') host.ways++;
+    else if (what === 'nft') host.nftAddresses.add(value);
     else if (what === 'pods' || what === 'desired' || what === 'cgroups' || what === 'logs')
       host.folders[what].push(value.replace(/\.json$/, ''));
   }

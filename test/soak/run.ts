@@ -1,7 +1,8 @@
 /**
  * Does to a small cluster what the world does to machines, and says what did not heal:
  *
- *     node test/soak/run.ts [--minutes 5] [--seed N] [--nodes 3] [--only FAULT,FAULT] [--heal 30]
+ *     node test/soak/run.ts [--minutes 5 | --count N] [--seed N] [--nodes 3] [--only FAULT,FAULT]
+ *       [--heal 30] [--writes]
  *
  * Needs root and dist/skiff. Each line is a fault, the seed that leads to it, and the seconds until
  * everything was as it should be. Ends with "N faults, M not healed" and exits 1 when M is not 0.
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '1' },
     only: { type: 'string' },
     heal: { type: 'string', default: '30' },
+    count: { type: 'string' },
+    writes: { type: 'boolean', default: false },
   },
 });
 process.env['SKIFF_TEST_KUBECTL'] = ensureKubectl();
@@ -27,6 +30,8 @@ const walk = new Walk({
   nodes: Number(values.nodes),
   healSeconds: Number(values.heal),
   only: values.only?.split(','),
+  count: values.count === undefined ? undefined : Number(values.count),
+  writes: values.writes,
   say,
 });
 for (const signal of ['SIGTERM', 'SIGINT'] as const)

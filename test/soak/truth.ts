@@ -1,6 +1,7 @@
 import type { Machine } from './ground.ts';
 import { readApi, readHost, readRuntime, type Host, type Runtime, type Shown } from './observe.ts';
 import { namespace } from './workload.ts';
+import type { Writer } from './writer.ts';
 
 export interface Wanted {
   machines: Machine[];
@@ -8,6 +9,8 @@ export interface Wanted {
   page: string;
   /** The job that was begun before the fault. */
   job: string | undefined;
+  /** The client that writes, when there is one. */
+  writer: Writer | undefined;
 }
 
 const staticHash = 'kubernetes.io/config.mirror';
@@ -44,7 +47,8 @@ export async function complaints(wanted: Wanted): Promise<string[]> {
     ...ofWorkload(api, wanted),
     ...machines.flat(),
   ];
-  return first.length > 0 ? first : await ofService(api, wanted);
+  if (first.length > 0) return first;
+  return [...(await ofService(api, wanted)), ...((await wanted.writer?.complaints()) ?? [])];
 }
 
 /** Each of several servers answers for itself. */
@@ -148,9 +152,12 @@ async function ofMachine(machine: Machine, api: Shown[]): Promise<string[]> {
   if (typeof runtime === 'string') return [runtime];
   if (typeof host === 'string') return [host];
   const pods = api.filter((o) => o.kind === 'Pod' && o.spec?.nodeName === machine.name);
-  return [...ofRuntime(pods, runtime), ...ofHost(pods, runtime, host), ...ofRules(api, host)].map(
-    (line) => `${machine.name}: ${line}`,
-  );
+  return [
+    ...ofRuntime(pods, runtime),
+    ...ofHost(pods, runtime, host),
+    ...ofRules(api, host),
+    ...ofRoutes(api, host, machine),
+  ].map((line) => `${machine.name}: ${line}`);
 }
 
 /**
@@ -240,6 +247,28 @@ function ofRules(api: Shown[], host: Host): string[] {
     .filter((ip) => !/\.(?:0|1|255)$/.test(ip) && !ips.has(ip))
     .map((ip) => `nft knows ${ip}, which no pod has`);
 }
+
+/** One way to each pod of this node and to each other node, and none besides. */
+function ofRoutes(api: Shown[], { routes, ways }: Host, machine: Machine): string[] {
+  const nodes = api.filter((o) => o.kind === 'Node' && o.metadata.name !== machine.name);
+  const ranges = nodes.flatMap((node) => node.spec?.podCIDR ?? []).sort();
+  const pods = api.filter(
+    (o) => o.kind === 'Pod' && o.spec?.nodeName === machine.name && !o.spec.hostNetwork,
+  );
+  const ips = pods.flatMap((pod) => (isOver(pod) ? [] : (pod.status?.podIP ?? []))).sort();
+  return [
+    ...unlike('routes to nodes', routes.filter((to) => to.includes('/')).sort(), ranges),
+    ...unlike('routes to pods', routes.filter((to) => !to.includes('/')).sort(), ips),
+    ...(ways === ranges.length
+      ? []
+      : [`${ways} entries of the overlay for ${ranges.length} nodes`]),
+  ];
+}
+
+const unlike = (what: string, found: string[], wanted: string[]): string[] =>
+  found.join() === wanted.join()
+    ? []
+    : [`${what}: ${found.join(' ') || 'none'}; wanted ${wanted.join(' ') || 'none'}`];
 
 /** Each node's pod reaches every server by its name, and reads what the ConfigMap says now. */
 async function ofService(api: Shown[], { machines, page }: Wanted): Promise<string[]> {

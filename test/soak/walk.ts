@@ -6,6 +6,7 @@ import { faults } from './faults/index.ts';
 import { Machine } from './ground.ts';
 import { Rng } from './rng.ts';
 import { complaints, type Wanted } from './truth.ts';
+import { Writer } from './writer.ts';
 import { job, namespace, staticPod, workload } from './workload.ts';
 
 export interface WalkOptions {
@@ -14,6 +15,10 @@ export interface WalkOptions {
   /** How long a fault may take to heal. */
   healSeconds: number;
   only: string[] | undefined;
+  /** How many faults; without it, as many as there is time for. */
+  count: number | undefined;
+  /** A client writes meanwhile. */
+  writes: boolean;
   say(line: string): void;
 }
 
@@ -31,6 +36,7 @@ export class Walk {
   #page = 'first';
   #pages = 0;
   #jobs = 0;
+  #writer: Writer | undefined;
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -56,7 +62,11 @@ export class Walk {
     say(`seed ${seed}, ${this.#options.nodes} node(s)`);
     try {
       await this.#begin();
-      for (let step = seed; count < least || performance.now() < until; step++) {
+      const goesOn = (): boolean =>
+        this.#options.count === undefined
+          ? count < least || performance.now() < until
+          : count < this.#options.count;
+      for (let step = seed; goesOn(); step++) {
         // Like cards, so that each comes once before one comes twice.
         if (deck.length === 0)
           deck = this.#options.only ? [...this.#faults] : order.shuffled(this.#faults);
@@ -64,6 +74,7 @@ export class Walk {
         if (!(await this.#step(step, deck.shift() as Fault, new Rng(step)))) unhealed++;
       }
     } finally {
+      await this.#writer?.stop();
       this.end();
     }
     return { faults: count, unhealed };
@@ -79,11 +90,14 @@ export class Walk {
       machines: this.#machines,
       page: this.#page,
       job: this.#jobs > 0 ? `job-${this.#jobs}` : undefined,
+      writer: this.#writer,
     };
   }
 
   /** A new cluster in which all is well. */
   async #begin(): Promise<void> {
+    await this.#writer?.stop();
+    this.#writer = undefined;
     this.end();
     [this.#page, this.#jobs] = ['first', 0];
     run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
@@ -118,6 +132,9 @@ export class Walk {
     );
     const { left } = await this.#heal(upSeconds);
     if (left.length > 0) throw new Error(`the cluster never stood:\n  ${left.join('\n  ')}`);
+    if (!this.#options.writes) return;
+    this.#writer = new Writer(this.#machines);
+    this.#writer.start();
   }
 
   async #reach(what: string, reached: () => boolean): Promise<void> {
@@ -145,7 +162,8 @@ export class Walk {
     const told = `--seed ${step}  ${fault.name}${where}${hit ? ` (${hit})` : ''}`;
     const { seconds, left, last } = await this.#heal(healSeconds);
     if (left.length === 0) {
-      say(`healed  ${seconds.toFixed(1).padStart(5)} s  ${told}`);
+      const kept = this.#writer ? `, ${this.#writer.acknowledged} writes kept` : '';
+      say(`healed  ${seconds.toFixed(1).padStart(5)} s  ${told}${kept}`);
       if (seconds > slowSeconds) for (const line of last.slice(0, 3)) say(`    at last: ${line}`);
       if (!(await this.#freshen())) await this.#begin();
       return true;
@@ -158,6 +176,7 @@ export class Walk {
         ? `    healed after ${(healSeconds + late.seconds).toFixed(0)} s`
         : `    still so after ${healSeconds + lateSeconds} s: ${late.left.slice(0, 3).join('; ')}`,
     );
+    await this.#writer?.stop();
     this.end(join(import.meta.dirname, 'logs', `${step}-${fault.name}`));
     await this.#begin();
     return false;

@@ -3,6 +3,9 @@ export const namespace = 'soak';
 
 const image = 'docker.io/library/busybox:test';
 
+/** On a volume that outlives the pod. */
+export const volumeFile = '/data/written';
+
 /** Serves the ConfigMap on port 80. A shell as process 1 that ends at once when it is told to. */
 const serve = `trap 'exit 0' TERM; httpd -p 80 -h /www; while :; do sleep 1000 & wait $!; done`;
 const stay = `trap 'exit 0' TERM; echo started; while :; do sleep 1000 & wait $!; done`;
@@ -17,6 +20,10 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: page, namespace: ${namespace}}
 data: {index.html: "first"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ledger, namespace: ${namespace}}
 ---
 apiVersion: v1
 kind: Service
@@ -58,13 +65,16 @@ spec:
     metadata: {labels: {app: db}}
     spec:
       terminationGracePeriodSeconds: 5
-      volumes: [{name: www, configMap: {name: page}}, {name: data, emptyDir: {}}]
+      volumes: [{name: www, configMap: {name: page}}]
       containers:
       - name: c
         image: ${image}
         command: ${command(serve)}
         volumeMounts: [{name: www, mountPath: /www}, {name: data, mountPath: /data}]
         startupProbe: {tcpSocket: {port: 80}, periodSeconds: 1, failureThreshold: 30}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {storageClassName: local-path, accessModes: [ReadWriteOnce], resources: {requests: {storage: 16Mi}}}
 ---
 apiVersion: apps/v1
 kind: DaemonSet
