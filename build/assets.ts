@@ -6,6 +6,7 @@ import { build as buildPause } from '../images/pause/image.ts';
 import { workerAsset } from '../internal/io/worker.ts';
 import { manifestName } from '../internal/io/assets.ts';
 import { bundle, root, workerEntries } from './bundle.ts';
+import { bundlePage } from './dashboard.ts';
 import { licenseNotices, packageDirs } from './licenses.ts';
 import { bundledSqlite, sbom } from './sbom.ts';
 
@@ -48,6 +49,7 @@ export async function collectAssets({
     'gateway-kinds.json.gz': join(root, 'internal/supervisor/gateway-kinds.json.gz'),
     'pty.node': join(modules, `@lydell/node-pty-linux-${arch}/pty.node`),
     'pause.tar': join(work, 'pause.tar'),
+    'dashboard.pack': join(work, 'dashboard.pack'),
     'licenses.txt': join(work, 'licenses.txt'),
     ...(kubectl !== undefined && { kubectl }),
   };
@@ -58,6 +60,9 @@ export async function collectAssets({
     mkdirSync(dirname(join(work, name)), { recursive: true });
     inputs.push(...(await bundle(join('internal', entry), join(work, name))));
   }
+  const page = bundlePage();
+  inputs.push(...page.inputs);
+  writeFileSync(join(work, 'dashboard.pack'), page.pack);
   const dirs = [...packageDirs(root, inputs), join(modules, `@lydell/node-pty-linux-${arch}`)];
   const nodePackage = join(modules, `node-linux-${arch}`);
   writeFileSync(

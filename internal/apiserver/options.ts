@@ -32,6 +32,8 @@ export interface PlainAnswer {
   status: number;
   contentType: string;
   body: string | Buffer;
+  /** More headers, or others in the place of the usual ones; names in small letters. */
+  headers?: Record<string, string>;
 }
 
 export interface ApiServerOptions {

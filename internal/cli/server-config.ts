@@ -182,6 +182,7 @@ const packaged = [
   'ingress',
   'local-storage',
   'metrics-server',
+  'dashboard',
   'runtimes',
   'ccm',
 ];

@@ -22,6 +22,7 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
   'gateway-kinds.json.gz': { file: 'internal/supervisor/gateway-kinds.json.gz' },
   'pty.node': { file: `node_modules/@lydell/node-pty-linux-${process.arch}/pty.node` },
   'pause.tar': { script: 'images/pause/image.ts' },
+  'dashboard.pack': { script: 'build/dashboard.ts' },
 });
 
 /** Name -> hash and size of every embedded asset, written by the build. */

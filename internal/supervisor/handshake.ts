@@ -24,10 +24,12 @@ export function handshakeAnswers(options: {
   nodes?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
   /** Answers who asks for files that are everybody's. */
   files?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
+  /** Answers who asks for the page. */
+  page?: ((request: PlainRequest) => Promise<PlainAnswer> | undefined) | undefined;
 }): (request: PlainRequest) => Promise<PlainAnswer> | undefined {
   return (request) => {
     const { method, path, authorization } = request;
-    const forNode = options.nodes?.(request) ?? options.files?.(request);
+    const forNode = options.nodes?.(request) ?? options.files?.(request) ?? options.page?.(request);
     if (forNode) return forNode;
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (path === handshakePaths.authority) return Promise.resolve(text(200, options.serverCa));

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ApiServer } from '../apiserver/api-server.ts';
 import { ConfigError } from '../base/errors.ts';
+import { assetBytes } from '../io/assets.ts';
 import type { ResourceRef } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
@@ -22,6 +23,7 @@ import {
   writeAdminKubeconfig,
 } from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
+import { dashboardAnswers } from '../dashboard/dashboard.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
 import { identitiesOf, type OwnIdentities } from './identities.ts';
@@ -151,6 +153,7 @@ async function startParts({
   const besides = handshakeAnswers({
     ...tokens,
     files: staticFiles(doors.disk, join(config.dataDir, 'server/static')),
+    page: config.disable.includes('dashboard') ? undefined : dashboardAnswers(assetBytes),
     nodes: nodeHandshake({
       doors,
       client: () => api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
@@ -355,6 +358,7 @@ function packagedComponents({ disable, ...config }: ServerConfig): Record<string
     ingress: !ingressDisabled(disable),
     'local-storage': on('local-storage'),
     'metrics-server': on('metrics-server'),
+    dashboard: on('dashboard'),
     'network-policy': !config.disableNetworkPolicy,
     'helm-controller': !config.disableHelm,
   };

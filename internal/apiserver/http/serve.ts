@@ -55,6 +55,7 @@ async function serveRequest(
     if (beside)
       return send(exchange, beside.status, beside.contentType, beside.body, {
         'x-content-type-options': 'nosniff',
+        ...beside.headers,
       });
     if (!isDecodable(path))
       return send(exchange, 400, 'text/plain; charset=utf-8', '400 Bad Request');
