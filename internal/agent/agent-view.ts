@@ -122,7 +122,7 @@ export function agentView(options: {
   };
 }
 
-/** Those who wait for a container's end. */
+/** Callers that wait for a container's end. */
 export class Ended {
   readonly #waiting = new Map<string, Set<() => void>>();
 

@@ -20,7 +20,7 @@ export interface OwnNode {
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
   pressure(now: { memory: boolean; disk: boolean }): void;
-  /** Who knows the attached volumes that pods of this node use. */
+  /** Sets the source of the attached volumes that pods of this node use. */
   volumesInUse(list: () => string[]): void;
   /** The node takes no more pods, and says why. */
   close(why: string): void;

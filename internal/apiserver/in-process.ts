@@ -308,7 +308,7 @@ interface ListedObjects<T> {
   continue?: string;
 }
 
-/** Makes of a result what the caller gets. */
+/** Turns a result into what the caller gets. */
 type Reader = (call: ApiCall, result: Result) => object | Promise<object>;
 
 function valueOf(call: ApiCall, result: Result): object | Promise<object> {

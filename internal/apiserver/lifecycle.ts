@@ -60,7 +60,7 @@ export class Lifecycle {
     return () => this.#shutdown.delete(fn);
   }
 
-  /** From now on /readyz says no. */
+  /** From now on /readyz fails. */
   stop(): void {
     this.#stopping = true;
   }

@@ -10,7 +10,7 @@ export const limits = {
   updateTries: 12,
   /** Attempts at a free generated name. */
   generateNameTries: 8,
-  /** A watcher that lets this much pile up is ended. */
+  /** A watch with more than this unsent is ended. */
   watchBufferBytes: 16 * 1024 * 1024,
   /** So much of the initial state of a watch may wait for its client before more is made. */
   watchAheadBytes: 512 * 1024,

@@ -61,7 +61,7 @@ async function inProtobuf(query = ''): Promise<Told> {
 
 const bare = ({ kind: _kind, apiVersion: _version, ...rest }: KubeObject): object => rest;
 
-/** The same list in every way that it can be had. */
+/** The same list in every format that can be negotiated. */
 async function compare(query = ''): Promise<Told> {
   const given = Object.fromEntries(new URLSearchParams(query));
   const asked = {

@@ -83,7 +83,7 @@ interface Answer {
   body: Buffer;
 }
 
-/** With `until` the answer is read as far as that, then left. */
+/** With `until` the answer is read up to that text, then dropped. */
 function get(path: string, accept: string, until?: (body: Buffer) => boolean): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(

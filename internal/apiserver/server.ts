@@ -35,15 +35,15 @@ export interface Server {
   readonly authorization: Authorization;
   /** `authorization.authorize`. */
   readonly authorize: Authorize;
-  /** What is not done by the generic registry alone. */
+  /** What the generic registry does not do alone. */
   readonly operations: Operations;
-  /** What goes on to kubelets, pods and services. */
+  /** Proxies to kubelets, pods and services. */
   readonly connections: {
     find(group: string, resource: string, subresource: string): Connect | undefined;
   };
   /** Documents and probes, by their paths. */
   readonly routes: Routes;
-  /** What other servers answer for. */
+  /** What is served by other servers. */
   readonly aggregator: Delegates;
   readonly metrics: Metrics;
   readonly flowControl: FlowControl;
@@ -81,7 +81,7 @@ export interface Delegates {
   resources(): DiscoveredResource[];
   /** Lines for /metrics. */
   metrics(): string[];
-  /** Who answers for a path, when it is not the registry. */
+  /** The handler of a path, when it is not the registry. */
   delegate(exchange: Exchange): PathHandler | undefined;
   delegateUpgrade(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> | undefined;
 }

@@ -46,7 +46,7 @@ const claims = async (): Promise<string[]> =>
   (await store.range({ key: '/skiff/claims/', end: '/skiff/claims0' })).kvs
     .map((kv) => kv.key)
     .sort();
-/** A port that chance has given to nobody. */
+/** A random port that is free. */
 const freePort = async (): Promise<number> => {
   const taken = new Set(await claims());
   for (let port = 32000; ; port++) if (!taken.has(`/skiff/claims/port/${port}`)) return port;

@@ -24,7 +24,7 @@ import { serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 const op = 'etcd-snapshot';
-/** What k3s calls snapshots that somebody asked for. */
+/** k3s' name for snapshots on demand. */
 const onDemand = 'on-demand';
 
 /** What was said on the command line; the rest comes from where the server takes it. */

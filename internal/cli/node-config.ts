@@ -67,7 +67,7 @@ function toldOfCluster(settings: Settings): AgentConfig['told'] {
   };
 }
 
-/** What every node is told, beside a server or alone. */
+/** The settings that every node gets, on a server or alone. */
 export function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
   const dataDir = text(settings, 'data-dir') ?? '/var/lib/skiff';
   if (!dataDir.startsWith('/'))

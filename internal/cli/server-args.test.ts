@@ -26,7 +26,7 @@ const file = (name: string, text: string): string => {
   return join(dir, name);
 };
 
-/** A port that nobody listens on just now. */
+/** A port that is free at this moment. */
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const probe = createTcp().listen(0, '127.0.0.1', () => {

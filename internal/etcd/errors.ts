@@ -67,7 +67,7 @@ const codes: Record<StoreErrorCode, number> = {
   UNAVAILABLE: grpc.unavailable,
 };
 
-/** What a caller is told of anything that was thrown. */
+/** The message for the caller, of anything that was thrown. */
 export function statusOf(error: unknown): GrpcStatus {
   if (error instanceof GrpcStatus) return error;
   if (error instanceof WireError)

@@ -273,7 +273,7 @@ describe('etcdctl', () => {
         disk: realDisk,
         log: silentLog,
       });
-      // Nobody may be told a revision for the second time.
+      // No revision may be handed out twice.
       expect(restored.store.revision).toBeGreaterThan(revision + 1000);
       const { out } = await run([
         `--endpoints=unix://${path('again.sock')}`,

@@ -469,7 +469,7 @@ class MemberProcess implements ManagedEtcd {
     const { clock, log } = this.#options;
     this.#child = undefined;
     this.#gone();
-    // Nobody would talk to it.
+    // A removed member would have no peers: it is not started again.
     if (this.#stopping || this.#removed) return;
     if (clock.monotonicMs() - this.#startedMs > steadyMs) this.#restartMs = firstRestartMs;
     log.warn('etcd ended and is started again', { code, signal, inMs: this.#restartMs });

@@ -36,7 +36,7 @@ export interface DialTarget {
    * pool of such (`openedPool`) goes first.
    */
   open?: (() => Promise<Duplex>) | undefined;
-  /** A connection that stands already, TLS included. */
+  /** A connection that is established already, TLS included. */
   socket?: Duplex;
 }
 
@@ -142,7 +142,7 @@ function placeOf(target: DialTarget): { host: string; port: number; lookup?: Loo
   return { host, port, lookup: guarded(mayReach) };
 }
 
-/** Gives up on a connection that does not come to stand. */
+/** Gives up on a connection that is not established. */
 function boundConnecting(socket: Socket, ready: string): void {
   const timer = setTimeout(() => socket.destroy(new Error('i/o timeout')), connectMs);
   const done = (): void => clearTimeout(timer);

@@ -44,7 +44,7 @@ export interface HttpReceiver {
  * request.
  */
 export interface HttpClient {
-  /** Resolves when the answer has come to its end. */
+  /** Resolves when the answer is complete. */
   request(op: string, request: HttpRequest, receiver: HttpReceiver): Promise<HttpResponse>;
   close(): void;
 }

@@ -47,7 +47,7 @@ export async function serveLocal(
     server.once('error', (cause) =>
       reject(new IoError(`${op}: cannot listen on ${path}: ${cause.message}`, { op, cause })),
     );
-    // Nobody but the owner, from the first moment on.
+    // Readable by the owner alone, from the first moment on.
     const mask = process.umask(0o177);
     server.listen(path, resolve);
     process.umask(mask);
@@ -102,7 +102,7 @@ export function askLocal(
   });
 }
 
-/** Whether somebody listens on the socket. */
+/** Whether a process listens on the socket. */
 export function socketAnswers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);

@@ -61,7 +61,7 @@ function plain(socket: Duplex): Duplex {
 const streamWindow = 256 << 10;
 const sessionWindow = 4 << 20;
 const mostStreams = 1024;
-/** An end that does not answer by then is gone. */
+/** The other end counts as gone when it has not answered by then. */
 const openMs = 10_000;
 
 /**

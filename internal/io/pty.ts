@@ -9,7 +9,7 @@ export interface Pty {
   readonly pid: number;
   /** The other end of the terminal. */
   readonly stream: Duplex;
-  /** Told after the last of its output. */
+  /** Called after the last of its output. */
   onExit(ended: (status: { code: number; signal: number }) => void): void;
   resize(columns: number, rows: number): void;
   /** Hangs up: the kernel tells the programs of the terminal. */

@@ -118,7 +118,7 @@ export async function openSealed(
     createZstdDecompress(),
     (pieces: AsyncIterable<Buffer>) => feed(pieces, child.stdin),
   );
-  // A tar that is not told of the end would wait for it.
+  // tar waits for the end of its input: it must be closed.
   fed.catch(() => child.kill());
   const results = await Promise.allSettled([fed, ended]);
   for (const result of results)

@@ -125,9 +125,9 @@ export interface PodAddresses {
 }
 
 export interface Network {
-  /** Undefined: nobody need be told. */
+  /** Undefined: nothing has to know the addresses of pods before they use them. */
   readonly podAddresses: PodAddresses | undefined;
-  /** Undefined: the pods' network is somebody else's. */
+  /** Undefined: the pod network is not ours (--flannel-backend=none). */
   readonly podWays: PodWays | undefined;
   /** The node has its pod network: writes the CNI list and the ways to other nodes. */
   setPodCidr(podCidr: string): Promise<void>;

@@ -11,9 +11,9 @@ export interface LinkedPod {
   ips: readonly string[];
 }
 
-/** Who wants to know of pods whose way is lost for good. */
+/** A part that has to know of pods whose route is lost for good. */
 export interface Follower {
-  /** The pods whose sandboxes stand, as of now. */
+  /** The pods that have a sandbox now. */
   pods(): LinkedPod[];
   /** Nothing leads to this sandbox any more: its link is gone, or is just being taken away. */
   cutOff(sandboxId: string): void;

@@ -19,7 +19,7 @@ const slackBytes = 4 * 1024 * 1024;
 export class Slab {
   readonly bytes: Buffer;
   used = 0;
-  /** Bytes of values that somebody still counts on. */
+  /** Bytes of values that are still referenced. */
   live = 0;
 
   constructor(size: number) {

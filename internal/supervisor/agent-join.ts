@@ -26,7 +26,7 @@ import {
 export interface Membership {
   cluster: KeptCluster;
   certificates: NodeCertificates;
-  /** It stood on the disk, and no server was asked. */
+  /** It was on the disk, and no server was asked. */
   kept: boolean;
 }
 

@@ -9,7 +9,7 @@ const callMs = 10_000;
 /** An authority and some keys; more than this is not an answer of ours. */
 const mostBytes = 1024 * 1024;
 
-/** Nobody is there, or not ready: it may be otherwise later. */
+/** No server is there, or none is ready: that may change later. */
 export class NoAnswerError extends ConfigError {}
 
 export interface Asking {

@@ -3,7 +3,7 @@ import type { ServerConfig } from './config.ts';
 import type { ClusterSettings } from './handshake-paths.ts';
 import { gitVersion } from './release.ts';
 
-/** What nodes are told of the cluster that this server is of. */
+/** The settings of this server's cluster, as nodes get them. */
 export function clusterSettings(config: ServerConfig): ClusterSettings {
   return {
     clusterCidr: config.clusterCidr,

@@ -22,7 +22,7 @@ export interface ApiServerSettings {
   authenticationConfig?: string;
   /** Path of an AuthorizationConfiguration; never together with `authorization`. */
   authorizationConfig?: string;
-  /** The older way to say who is asked. */
+  /** The older way to name the service that is asked. */
   authorization?: Pick<AuthorizationOptions, 'modes'> & { webhook?: Partial<LegacyWebhook> };
   /** One issuer of users' tokens; the authority that signs for it is a path. */
   oidc?: Omit<OidcFlags, 'ca'> & { caFile?: string };
@@ -120,7 +120,7 @@ export interface ServerConfig extends NodeConfig {
   localStoragePath?: string | undefined;
   /** Network policies are stored and not enforced. */
   disableNetworkPolicy?: boolean;
-  /** Another's cloud controller manager sees to the nodes. */
+  /** An external cloud controller manager initializes the nodes. */
   disableCloudController?: boolean;
   disableAgent: boolean;
   /** What is reached through the tunnels of the nodes. */

@@ -36,7 +36,7 @@ interface KeyOptions {
   doors: Doors;
 }
 
-/** The keys of a server that shares its store with nobody. */
+/** The keys of a server that does not share its store. */
 export function ownKeeper({ config, doors: { disk } }: KeyOptions): KeyKeeper {
   return fileKeeper({ disk, path: keyFile(config.dataDir) });
 }

@@ -37,7 +37,7 @@ export interface Datastore {
   keys: DatastoreKeys;
   /** How its values are encrypted again and counted. */
   encryption: EncryptedValues;
-  /** Undefined where somebody else keeps it, and its backups. */
+  /** Undefined where the datastore, and its backups, are kept elsewhere. */
   snapshots?: SnapshotEngine;
   /** Other servers may use it as well. */
   shared: boolean;

@@ -22,7 +22,7 @@ export function handshakeAnswers(options: {
   serverCa: string;
   /** Answers what nodes of their own ask. */
   nodes?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
-  /** Answers who asks for files that are everybody's. */
+  /** Answers requests for files that anybody may read. */
   files?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
   /** Answers who asks for the page. */
   page?: ((request: PlainRequest) => Promise<PlainAnswer> | undefined) | undefined;

@@ -13,7 +13,7 @@ export interface KernelEvents {
  * some of its own.
  */
 const settleMs = 100;
-/** What happened while the program was starting nobody saw. */
+/** Events that happened while the program was starting were missed. */
 const firstLookMs = 1_000;
 
 /**

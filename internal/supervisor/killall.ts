@@ -121,7 +121,7 @@ async function removeRuntimeState(machine: Machine, places: Places): Promise<voi
     if (address?.startsWith('/run/containerd/s/')) await disk.remove('runtime state', address);
     await disk.remove('runtime state', `/run/containerd/runc/k8s.io/${id}`);
   }
-  // Each goes only when nobody else has anything in it.
+  // rmdir removes only empty folders: somebody else may have files in there.
   for (const dir of ['runc/k8s.io', 'runc', 's', 'fifo', ''])
     await spawn.run('runtime state', ['rmdir', `/run/containerd/${dir}`]).catch(() => undefined);
 }

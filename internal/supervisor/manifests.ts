@@ -22,7 +22,7 @@ export interface ManifestsOptions {
   client: Client;
   /** Where a kind is served; undefined when it is not (yet). */
   resolve(apiVersion: string, kind: string): ResourceRef | undefined;
-  /** Told of each file. */
+  /** Called with each file. */
   addons?: Addons;
   doors: Doors;
 }

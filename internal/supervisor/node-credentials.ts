@@ -25,7 +25,7 @@ const joinGroup = 'system:bootstrappers:skiff:default-node-token';
  */
 export type Joiner = { by: 'token' } | { by: 'node'; nodeName: string };
 
-/** Undefined: nobody whom we know. */
+/** Undefined: neither a valid token nor a certificate of a node. */
 export async function joinerOf(
   request: Pick<PlainRequest, 'authorization' | 'user'>,
   passwords: { server: string; agent: string },

@@ -30,19 +30,19 @@ export interface About {
 export interface OperatorServices {
   node: string;
   about(): Omit<About, 'node' | 'snapshotDir'>;
-  /** Undefined where the datastore is kept by somebody else. */
+  /** Undefined where the datastore is kept elsewhere. */
   snapshots: Snapshots | undefined;
-  /** Where snapshots go when nobody says where. */
+  /** Where snapshots go by default. */
   snapshotDir: string;
   secrets: SecretsEncryption;
-  /** Where the token stands. */
+  /** The file that holds the token. */
   tokenFile: string;
   /** Replaces the token of the servers. */
   rotateToken(request: RotateRequest): Promise<void>;
   credentials: CredentialServices;
 }
 
-/** What an operator may change of what vouches for whom. */
+/** What an operator may change about authorities and tokens. */
 export interface CredentialServices {
   /** Issues every certificate of this machine again, and puts them in force. */
   renew(): Promise<void>;

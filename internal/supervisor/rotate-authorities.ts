@@ -22,7 +22,7 @@ export interface RotateOptions {
   password: string;
   /** A folder with authorities of the operator's own: `server-ca.crt` and `.key`, and so on. */
   path?: string;
-  /** Nobody trusts the old ones any more: they were stolen. */
+  /** The old authorities are no longer trusted: they may have been stolen. */
   force: boolean;
 }
 

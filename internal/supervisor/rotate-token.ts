@@ -108,7 +108,7 @@ function chosen(text: string, serverCa: string): string {
     });
   if (caHash !== '' && vouchedFor(serverCa, caHash) === undefined)
     throw new ConfigError('--new-token names another cluster', { op: 'token' });
-  // It stands in a line of a file, and in headers.
+  // It is written into a line of a file, and into headers.
   if (!/^[\x21-\x7e]{1,256}$/.test(password))
     throw new ConfigError('--new-token: it is not 1 to 256 printable characters', { op: 'token' });
   return password;

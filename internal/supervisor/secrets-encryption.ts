@@ -16,7 +16,7 @@ import {
 
 /** A store whose values can be encrypted again, and counted by their keys. */
 export interface EncryptedValues extends Reencrypts {
-  /** Undefined while a change is under way and nobody can tell. */
+  /** Undefined while a change is under way and it cannot be told. */
   keyCensus(state: KeyState | undefined): Promise<KeyCensus | undefined>;
 }
 

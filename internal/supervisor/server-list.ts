@@ -53,7 +53,7 @@ export class ServerList {
     return this.#known.length > 0 ? [...this.#known] : [this.#told];
   }
 
-  /** All of them, the told one last unless it is known besides. */
+  /** All of them, the given one last unless it is among the known ones. */
   get all(): string[] {
     return [...new Set([...this.#known, this.#told])];
   }

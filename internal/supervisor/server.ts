@@ -262,7 +262,7 @@ interface Beside {
   api: ApiServer;
   datastore: Datastore;
   parts: Part[];
-  /** Who this server is among others, if there may be others. */
+  /** This server's identity among several, if there may be several. */
   identity: string | undefined;
   own: OwnIdentities;
   troubles: Troubles;

@@ -30,7 +30,7 @@ export interface OpenedRuntime extends Runtime {
   readonly settled: boolean;
   /** The connection was lost. */
   lost(): void;
-  /** The connection stands again: resolves when it is settled. */
+  /** The connection is established again: resolves when all is settled. */
   found(): Promise<void>;
   leave(): void;
   /** Imports the archive again that an image came from; false when it came from none. */
@@ -125,7 +125,7 @@ export async function openRuntime(
     get settled() {
       return settling.done;
     },
-    // Only our containerd has been told of the mirrors.
+    // Only our containerd has the mirrors configured.
     mirrorNames: (image) =>
       options.runtimeEndpoint === undefined ? rewrittenNames(registries, image) : [],
     pinned: () => importer.names().add(options.pauseImage),

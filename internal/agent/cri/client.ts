@@ -47,7 +47,7 @@ export interface Runtime {
   close(): void;
 }
 
-/** Told of each call of CRI, by its name. */
+/** Called with the name of each CRI call. */
 export type CallObserver = (name: string, tookMs: number, failed: boolean) => void;
 
 const defaultTimeoutMs = 120_000;

@@ -358,7 +358,7 @@ export class CsiVolumes {
   ): Promise<Record<string, string>> {
     const asked = about?.tokenRequests ?? [];
     if (asked.length === 0) return {};
-    // Only who is told again gets them renewed.
+    // Only plug-ins that want a republish get them renewed.
     const source = about?.requiresRepublish
       ? tokens
       : new TokenSource(this.#o.client, this.#o.clock);

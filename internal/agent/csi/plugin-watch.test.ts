@@ -22,7 +22,7 @@ let clock: FakeClock;
 let drivers: Drivers;
 let watch: PluginWatch;
 let sockets: Server[];
-/** What stands behind each socket. */
+/** The service behind each socket. */
 let answers: Map<string, Partial<PluginInfo> & { node?: Partial<NodeInfo> }>;
 let told: (string | undefined)[];
 let dialled: string[];

@@ -177,7 +177,7 @@ export class PluginWatch {
     }
   }
 
-  /** Throws what the plug-in is told. */
+  /** Throws the error that the plug-in returns. */
   async #accept(seen: Seen, info: PluginInfo): Promise<void> {
     const { connect, drivers, records } = this.#o;
     if (info.type !== 'CSIPlugin')

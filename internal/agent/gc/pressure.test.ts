@@ -17,7 +17,7 @@ class SmallDisk {
   readonly helpless: string[] = [];
   readonly collected: number[] = [];
   readonly pods: Map<string, number>;
-  /** What nobody's end would free. */
+  /** What evicting a pod would not free. */
   others: number;
   inodesFree = 900;
   readOnly = false;

@@ -48,7 +48,7 @@ export interface PressureOptions {
   ended(pod: Pod): Promise<void>;
   /** A signal is broken and no pod's end would help. Told once while that lasts. */
   helpless(signal: Signal, now: { available: number; capacity: number }): void;
-  /** Node conditions; told when they change. */
+  /** Node conditions; called when they change. */
   report(pressure: Pressures): void;
   /** The node's file system takes no writes. */
   readOnly(): Promise<boolean>;
@@ -92,7 +92,7 @@ class Pressure {
   readonly #softSince = new Map<Signal, number>();
   #broken: ReadonlySet<Signal> = new Set();
   #told: Pressures = { memory: false, disk: false, readOnly: false };
-  /** It was said that nobody's end would help. */
+  /** It was logged that evicting a pod would not help. */
   #helpless = false;
   #timer: Timer | undefined;
   #stopped = false;

@@ -55,7 +55,7 @@ export class ImageImporter {
   #timer: Timer | undefined;
   #retry: Timer | undefined;
   #retryScan: Timer | undefined;
-  /** What was told of which archive. */
+  /** What was logged about which archive. */
   readonly #told = new Map<string, string>();
   #running: Promise<void> = Promise.resolve();
   #scans = 0;

@@ -46,7 +46,7 @@ export interface NodeReport {
   memoryPressure: boolean;
   diskPressure: boolean;
   pidPressure: boolean;
-  /** What the node goes on without. */
+  /** What the node works without (troubles). */
   troubles: Trouble[];
   /** Attached volumes that pods use; undefined = not known yet, what was said before stays. */
   volumesInUse?: string[] | undefined;

@@ -55,7 +55,7 @@ export class Adoption {
     try {
       await this.#prepare();
       this.#done = true;
-      // Its link may have gone while nobody followed it.
+      // Its link may have been deleted while it was not watched.
       this.#ports.lookAtWays();
     } catch (error) {
       const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);

@@ -25,7 +25,7 @@ export class FakeRuntime {
   readonly sandboxes: FakeSandbox[] = [];
   readonly containers: FakeContainer[] = [];
   readonly cri: CriClient;
-  /** Told as the event stream would. */
+  /** Called as the event stream would. */
   exited: (id: string) => void = () => undefined;
   /** Containers ignore SIGTERM until they are ended by the test. */
   slowStop = false;

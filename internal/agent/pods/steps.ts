@@ -13,7 +13,9 @@ export type Step =
   | { do: 'end'; verdict?: Verdict }
   /** What a wish for other resources came to. */
   | { do: 'grant'; resize: ResizeState; event?: ResizeEvent }
-  /** Makes the status and hands it on if it differs. `allEnded`: nothing will be started any more. */
+  /**
+   * Makes the status and hands it on if it differs. `allEnded`: nothing will be started any more.
+   */
   | { do: 'tell'; allEnded: boolean }
   /** Takes up volumes and control group of a pod that an earlier life of the agent started. */
   | { do: 'adopt' }
@@ -28,7 +30,7 @@ export type Step =
   | { do: 'kill'; kills: Kill[] }
   /** The pod waits for what the node cannot do (yet); an event says so where there is a reason. */
   | { do: 'refuse'; reason: string | undefined; message: string }
-  /** The pod's control group and volumes stand. */
+  /** The pod's control group and volumes are set up. */
   | { do: 'prepare' }
   | { do: 'createSandbox'; attempt: number }
   /** The node's network has the rules for the pod's addresses. */

@@ -54,7 +54,7 @@ export class Teller {
       (c) => c.state === 'running' || c.state === 'unknown',
     );
     if (runs && (next.phase === 'Succeeded' || next.phase === 'Failed') && !isFinished(pod)) {
-      // A final phase is told only when nothing runs any more.
+      // Succeeded and Failed are reported only when nothing runs any more.
       next.phase = state.status.phase ?? 'Pending';
       delete next.reason;
       delete next.message;

@@ -41,7 +41,7 @@ export class PodWorker {
   #state: PodState;
   #running: Promise<void> | undefined;
   #woken = false;
-  /** Whether there is more to show; undefined: nobody shows. */
+  /** Whether there is more to show; undefined: nothing is being shown. */
   #toShow: boolean | undefined;
   #looked = false;
   #retry: { timer: Timer; atMs: number } | undefined;

@@ -53,7 +53,7 @@ export interface NodeView {
   stats(): Promise<PodUsage[]>;
   /** The same, with all that the kernel counts: many files are read for it. */
   details(): Promise<PodDetail[]>;
-  /** The room of the claims whose volumes stand. */
+  /** The capacity of the claims whose volumes are set up. */
   volumes(): Promise<VolumeUsage[]>;
   /** Folders of the local-path provisioner. */
   readonly localPaths: Pick<LocalPaths, 'make' | 'remove'>;

@@ -29,7 +29,7 @@ export interface RouteContext {
   dial: Dial;
   log: Log;
   rates: Rates;
-  /** Undefined: nobody gets one. */
+  /** Undefined: nobody gets a shell on this node. */
   shells?: Shells | undefined;
   /** What other parts of the node count: /metrics/NAME. */
   partMetrics?(name: string): Promise<string | undefined>;

@@ -18,7 +18,7 @@ export async function endSession(
     for (const { pid } of members) for (const signal of signals) processes.kill(op, pid, signal);
     return members.length;
   };
-  // One that is stopped hears nothing until it goes on.
+  // A stopped process receives nothing until it continues.
   if ((await tell('SIGHUP', 'SIGCONT')) === 0) return;
   await clock.sleep(op, graceMs);
   await tell('SIGKILL');

@@ -73,7 +73,7 @@ async function onTerminal(
     pid,
     input: stream,
     outputs: { stdout: stream },
-    // A terminal has no end; ^D is how a program is told.
+    // A terminal has no end of input; a program gets ^D instead.
     endInput: () => void (over || stream.write('\u0004')),
     resize: (columns, rows) => over || pty.resize(columns, rows),
     onEnd: (ended) =>

@@ -138,7 +138,7 @@ function reasonAndPhase(input: PodStatusInput, statuses: ContainerStatus[]): Pod
 function addAddresses(input: PodStatusInput, made: PodStatus): void {
   const sandbox = input.runtime.sandboxes.find((s) => s.ready) ?? input.runtime.sandboxes[0];
   let ips = input.pod.spec.hostNetwork ? input.hostIPs : (sandbox?.ips ?? []);
-  // The address of a finished pod is still told.
+  // The address of a finished pod is still shown.
   if (ips.length === 0) ips = (input.old.podIPs ?? []).map((p) => p.ip);
   if (input.hostIPs[0]) {
     made.hostIP = input.hostIPs[0];

@@ -33,7 +33,7 @@ export class StatusWriter {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** Called when the API says that the pod is no more. */
+  /** Called when the API says that the pod no longer exists. */
   readonly #gone: (uid: string) => void;
   readonly terminated = new TerminatedContainers();
 

@@ -10,7 +10,7 @@ import { expandSubPath } from '../env/expand.ts';
 import { hostNetworkHostsFile, podHostsFile } from './hosts-file.ts';
 import { holdSubPath } from './safe-sub-path.ts';
 
-/** A volume that stands. */
+/** A volume that is set up. */
 export interface MountedVolume {
   name: string;
   /** Where it is on the host. */

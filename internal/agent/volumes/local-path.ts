@@ -32,7 +32,7 @@ export class LocalPaths {
   readonly #doors: VolumeDoors;
   readonly #users: (path: string) => string[];
 
-  /** `users`: the uids of pods whose volumes stand there. */
+  /** `users`: the uids of pods whose volumes are set up there. */
   constructor(doors: VolumeDoors, users: (path: string) => string[]) {
     this.#doors = doors;
     this.#users = users;

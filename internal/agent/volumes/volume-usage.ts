@@ -1,6 +1,6 @@
 import { statfs, type FilesystemRoom } from '../../io/filesystem.ts';
 
-/** A claim of a pod whose volume stands on this node. */
+/** A claim of a pod whose volume is set up on this node. */
 export interface StandingClaim {
   uid: string;
   /** The volume's name in the pod. */

@@ -209,7 +209,7 @@ export class Volumes {
     });
   }
 
-  /** The claims of pods whose volumes stand. */
+  /** The claims of pods whose volumes are set up. */
   standingClaims(): StandingClaim[] {
     return [...this.#pods].flatMap(([uid, { pod, mounted }]) =>
       (pod.spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {

@@ -51,7 +51,7 @@ export function resetFields(kind: OwnedKind, subresource: string): Fields {
   return fields;
 }
 
-/** What a kind looks like when nobody has written to it. */
+/** How a kind looks before anything was written to it. */
 export function emptyObject(kind: OwnedKind): KubeObject {
   return asObject(kind.custom ? {} : zeroStruct(kind.type));
 }

@@ -261,7 +261,7 @@ export class Evaluator {
   #bind(node: Node & { kind: 'bind' }, scope: Scope | undefined): Value {
     const init = this.evaluate(node.init, scope);
     if (node.how === 'cel.bind') {
-      // It stands for a loop over an empty list.
+      // It means a loop over an empty list.
       this.#meter.spend(listCost);
       return this.evaluate(node.body, { name: node.name, value: init, outer: scope });
     }

@@ -27,7 +27,7 @@ export function zoneError(name: string): string | undefined {
   if (name === '' || name === 'UTC' || name === 'Local') return undefined;
   if (/\.\.|^[/\\]/.test(name)) return 'time: invalid location name';
   const unknown = `unknown time zone ${name}`;
-  // Offsets are names of zones to Intl and to nobody else.
+  // Only Intl takes offsets as names of time zones.
   if (!/^[A-Za-z]/.test(name)) return unknown;
   try {
     const found = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;

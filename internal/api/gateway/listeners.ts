@@ -203,7 +203,7 @@ export function allowsNamespace(
   try {
     return labels !== undefined && selectorFromObject(selector).matches(labels);
   } catch {
-    // An operator that there is not: nobody is chosen by it.
+    // An unknown operator selects nothing.
     return false;
   }
 }

@@ -59,7 +59,7 @@ export interface RuleView {
   service(namespace: string, name: string): Service | undefined;
 }
 
-/** A match and its action are told in one line each. */
+/** A match and its action are sent as one line each. */
 const longest = 8_000;
 /** As HTTPRoute's own default; what one with no matches has. */
 const anyMatch = [{}];

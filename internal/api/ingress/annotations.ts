@@ -9,7 +9,7 @@ const prefix = 'ingress.skiff/';
 export interface Policy {
   /** Requests without TLS are redirected to https. */
   redirect: boolean;
-  /** Browsers come with TLS alone for so long. */
+  /** How long browsers use only TLS (HSTS). */
   hstsSeconds: number | undefined;
   /** How long a backend may be silent. */
   timeoutMs: number | undefined;

@@ -179,7 +179,7 @@ function routeOf(at: At, host: string, rule: HTTPIngressPath): Route | undefined
 
 const shown = (text: string): string => JSON.stringify(text).slice(0, 80);
 
-/** Where nobody is let in, nobody is led anywhere. */
+/** A host that refuses every request needs no backend. */
 function targetOf({ view, ingress, policy, closed, complaints }: At, backend: IngressBackend) {
   const target = serviceTarget(view, ingress, backend, { sticky: policy.sticky, complaints });
   return closed ? undefined : target;

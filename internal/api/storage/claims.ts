@@ -34,7 +34,7 @@ export const annotationOf = ({ metadata }: Annotated, key: string): string | und
 export const classOfClaim = (claim: PersistentVolumeClaim): string =>
   annotationOf(claim, annotations.betaClass) ?? claim.spec.storageClassName ?? '';
 
-/** Whether somebody said which class, be it none. */
+/** Whether a class was given, even an empty one. */
 export const saysItsClass = (claim: PersistentVolumeClaim): boolean =>
   annotationOf(claim, annotations.betaClass) !== undefined ||
   claim.spec.storageClassName !== undefined;

@@ -12,7 +12,7 @@ export const matchPolicies = ['Equivalent', 'Exact'];
 const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 const scopes = ['*', 'Cluster', 'Namespaced'];
 
-/** `*` stands alone. */
+/** `*` must be the only item. */
 function checkStar(
   problems: Problems,
   values: readonly string[],

@@ -68,7 +68,7 @@ interface Many<T> {
   each(item: T, path: string, i: number): void;
   /** What no two items may have in common. */
   key?(item: T): string;
-  /** How a key is told. */
+  /** How a key is shown. */
   shown?(item: T): unknown;
 }
 
@@ -194,7 +194,7 @@ export function checkOpaque(
   checkRaw(problems, opaque.parameters, `${path}.parameters`, stored ? Infinity : maxParameters);
 }
 
-/** An object of somebody else's kind. */
+/** An object of a kind that is not ours. */
 export function checkRaw(problems: Problems, value: unknown, path: string, most: number): void {
   if (value === undefined || value === null) problems.required(path);
   else if (Buffer.byteLength(JSON.stringify(value)) > most) problems.tooLong(path, most);

@@ -8,7 +8,7 @@ interface Row {
   resource: string;
   /** With one of these in --disable, or its like, the operator says that somebody else does it. */
   elsewhere: readonly string[];
-  /** Whether this object waits for somebody who is not here. */
+  /** Whether this object waits for a component that is not here. */
   waits(object: KubeObject, core: Core): Promise<boolean> | boolean;
   warning: string;
 }

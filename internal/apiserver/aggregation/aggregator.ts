@@ -43,7 +43,7 @@ const recheckMs = 30_000;
 export class Aggregator implements Delegates {
   readonly #server: Outward;
   readonly #remotes = new Map<string, Remote>();
-  /** How often one stopped to answer, by name and reason. */
+  /** How often an APIService became unavailable, by name and reason. */
   readonly #unavailable = new Map<string, number>();
   #followed: Followed | undefined;
   #timer: Timer | undefined;
@@ -266,7 +266,7 @@ export class Aggregator implements Delegates {
     return version ? this.#remotes.get(`${version}.${group}`) : undefined;
   }
 
-  /** Who answers for a path, when it is not this server. */
+  /** The APIService of a path, when it is not served here. */
   delegate(exchange: Exchange): PathHandler | undefined {
     const remote = this.#remoteFor(exchange);
     if (!remote) return this.#localFor(exchange);

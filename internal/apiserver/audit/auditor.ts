@@ -205,7 +205,7 @@ class Recording implements Recorded {
     this.stage('ResponseComplete');
   }
 
-  /** The handler fell over: no API error, but one of ours. */
+  /** The handler failed with an internal error. */
   panicked(error: ApiError): void {
     if (this.#over) return;
     this.#over = true;

@@ -75,7 +75,7 @@ export async function impersonated(
   return { name, groups: all, ...(uid ? { uid } : {}), ...(hasExtra ? { extra } : {}) };
 }
 
-/** Whether a request names somebody else at all. */
+/** Whether a request impersonates at all. */
 export function asksForOther(headers: Headers): boolean {
   return Object.keys(headers).some(
     (key) =>
@@ -105,7 +105,7 @@ export function extraHeaders(headers: Headers, prefix: string): Record<string, s
   );
 }
 
-/** A key with a bad escape is taken as it stands. */
+/** A key with a bad escape is used unchanged. */
 function unescaped(key: string): string {
   try {
     return decodeURIComponent(key);

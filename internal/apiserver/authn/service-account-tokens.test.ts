@@ -26,7 +26,7 @@ const bound = (more: object = {}): object => ({
   'kubernetes.io': { namespace: 'ns', serviceaccount: { name: 'robot', uid: 'u1' } },
   ...more,
 });
-/** A token with this content, truly signed. */
+/** A token with this content and a valid signature. */
 function signed(
   payload: object,
   header: object = { alg: 'ES256' },

@@ -26,7 +26,7 @@ export interface VerifiedToken {
   subject: TokenSubject;
   audiences: string[];
   expiresAtMs: number;
-  /** Before this it does not count. */
+  /** Not valid before this time. */
   beginsAtMs: number;
   id: string | undefined;
   /** The Secret that a token without an end is kept in, and must still be. */
@@ -37,7 +37,7 @@ export interface VerifiedToken {
 const maxRemembered = { tokens: 2000, bytes: 8 << 20 };
 /** Clocks of servers may differ by so much (go-jose's DefaultLeeway). */
 export const leewayMs = 60_000;
-/** What tokens in Secrets name as their issuer, whoever it was. */
+/** The issuer in tokens of Secrets, on every server. */
 const legacyIssuer = 'kubernetes/serviceaccount';
 
 /**

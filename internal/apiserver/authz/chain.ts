@@ -16,7 +16,7 @@ export interface Authorizer {
   readonly name: string;
   authorize(request: AccessRequest): Decision | Promise<Decision>;
   rulesFor(user: UserInfo, namespace: string): Rules;
-  /** It is asked no more: what it holds may go. */
+  /** It is no longer asked: what it holds may be released. */
   close?(): void;
 }
 

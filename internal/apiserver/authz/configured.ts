@@ -97,7 +97,7 @@ class Reloading {
     this.metrics.applied(hashOf(this.#text));
   }
 
-  /** One reading after the other: what was read last counts. */
+  /** Readings do not overlap: the last one counts. */
   changed(): void {
     this.#last = this.#last.then(() => this.#read());
   }

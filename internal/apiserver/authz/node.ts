@@ -69,7 +69,7 @@ export class NodeAuthorizer implements Authorizer {
       : no('no Ingress or Gateway of a class of skiff names this Secret');
   }
 
-  /** What a node may do hangs on its pods. */
+  /** The rights of a node depend on its pods. */
   rulesFor(user: UserInfo): Rules {
     const isNode = nodeNameOf(user) !== undefined;
     return {
@@ -80,7 +80,7 @@ export class NodeAuthorizer implements Authorizer {
   }
 }
 
-/** The node that a user is; undefined for everybody else. */
+/** The node that a user stands for; undefined for other users. */
 export function nodeNameOf(user: { name: string; groups: readonly string[] }): string | undefined {
   const prefix = 'system:node:';
   return user.name.startsWith(prefix) && user.groups.includes('system:nodes')

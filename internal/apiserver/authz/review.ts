@@ -20,7 +20,7 @@ const filled = <T extends object>(fields: T): Partial<T> =>
     Object.entries(fields).filter(([, value]) => value !== undefined && value !== ''),
   ) as Partial<T>;
 
-/** A question as a webhook, and its conditions, are shown it. */
+/** The attributes that a webhook and its match conditions see. */
 export function specOf({
   user,
   path,

@@ -95,7 +95,7 @@ export class WebhookAuthorizer implements Authorizer {
     return known ? decisionOf(known) : this.#asked(spec, key, namesIn(request) < maxCachedNames);
   }
 
-  /** It can be asked, not listed. */
+  /** It decides, but cannot list its rules. */
   rulesFor(): Rules {
     return {
       rules: [],
@@ -195,7 +195,7 @@ interface Outcome {
 const tooManyRequests = 429;
 const retried = new Set([tooManyRequests, 500, 504]);
 
-/** Throws when what came is not an answer. */
+/** Throws when the answer is malformed. */
 function read(
   { statusCode, headers, text }: Posted,
   version: WebhookConfiguration['version'],

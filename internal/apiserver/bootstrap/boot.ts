@@ -25,13 +25,13 @@ import type { Core } from '../registry/core.ts';
 import { ensure } from './reconcile.ts';
 import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts';
 
-/** How soon a disk that took nothing is tried again. */
+/** How soon a disk that failed to write is tried again. */
 const retryMs = 5_000;
 
 export interface BootedCluster {
   /** The address in the options has changed. */
   readvertise(): Promise<void>;
-  /** Takes this server's leave. */
+  /** Removes this server's Lease. */
   leave(): Promise<void>;
 }
 

@@ -58,7 +58,7 @@ export class LiveServers {
     this.#timer = clock.every('apiserver.alive', renewMs, () => this.#soon(() => this.#renew()));
   }
 
-  /** Leaves at once: nobody has to wait for the lease to run out. */
+  /** Removes the Lease at once, so that nobody waits for it to expire. */
   async leave(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;

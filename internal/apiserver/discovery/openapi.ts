@@ -76,7 +76,7 @@ function sendDocument(
   send(exchange, 200, type, document.body, extra);
 }
 
-/** An old hash names a document that is no more. */
+/** An old hash names a document that no longer exists. */
 function redirect(exchange: Exchange, to: string): void {
   (exchange.answer as import('node:http').ServerResponse).writeHead(301, { location: to }).end();
 }

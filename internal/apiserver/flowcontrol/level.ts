@@ -38,7 +38,7 @@ const guessMs = 3;
 /** Empty queues beyond this many are forgotten: a level may have ten million. */
 const rememberedQueues = 1024;
 
-/** Told how a request that may not begin at once fares. */
+/** What becomes of a request that cannot begin at once. */
 export type Waited = { queue: Queue } | { rejected: Rejection };
 
 export interface LevelOptions {
@@ -143,7 +143,7 @@ export class Level {
     if (queue) queue.work = Math.max(0, queue.work + tookMs - guessMs);
   }
 
-  /** Lets in who waits, as far as there are seats. */
+  /** Starts waiting requests, as far as there are seats. */
   dispatch(): void {
     while (this.waitingCount > 0 && this.#hasSeat()) {
       const queue = this.#next();

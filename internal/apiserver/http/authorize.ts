@@ -42,7 +42,7 @@ export function authorize(server: Server, exchange: Exchange): Promise<void> | u
   return undefined;
 }
 
-/** What is told in plain text must not pass for HTML. */
+/** Plain text must not be taken for HTML. */
 const escapes: Record<string, string> = table({ '&': '&amp;', '<': '&lt;', '>': '&gt;' });
 
 /** kube-apiserver filters/authorization.go: an error counts only where nobody allowed. */

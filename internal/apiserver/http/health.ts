@@ -8,7 +8,7 @@ import type { Paths } from './paths.ts';
 const text = 'text/plain; charset=utf-8';
 
 type Kind = 'healthz' | 'livez' | 'readyz';
-/** Undefined when well, else what is wrong. */
+/** Undefined when healthy, else what is wrong. */
 type Check = () => Promise<string | undefined> | string | undefined;
 
 /**
@@ -84,12 +84,12 @@ function checksOf(server: Server, kind: Kind): Map<string, Check> {
   return checks;
 }
 
-/** What each check said, for /metrics/slis. */
+/** The results of each check, for /metrics/slis. */
 class HealthResults {
   readonly #last = new Map<string, boolean>();
   readonly #totals = new Map<string, number>();
 
-  /** Runs a check and remembers how it went. */
+  /** Runs a check and keeps its result. */
   async of(kind: Kind, name: string, check: Check): Promise<string | undefined> {
     const wrong = await check();
     const labels = `name="${name}",type="${kind}"`;

@@ -83,7 +83,7 @@ export class RequestInput implements Input {
   }
 }
 
-/** What may not be said together in a patch's options. */
+/** Options of a patch that exclude each other. */
 function checkPatchOptions(type: PatchType, query: Query): void {
   if (type === 'apply' && !first(query, 'fieldManager'))
     throw wrongPatchOption('fieldManager', {

@@ -18,7 +18,7 @@ export interface ListForm {
   /** All before the items, which take `itemsBytes`. */
   head(itemsBytes: number): Buffer;
   tail: Buffer;
-  /** The head says how long the items are. */
+  /** The header says how long the items are. */
   measured: boolean;
 }
 

@@ -25,7 +25,7 @@ interface Series extends HistogramRow {
   buckets: number[];
 }
 
-/** The parts of a server that have numbers to tell. */
+/** The parts of a server that have metrics. */
 interface MetricSources {
   core: Core;
   options: ApiServerOptions;

@@ -95,7 +95,7 @@ export function negotiate(accept: string | undefined, offers: Offers, pretty = f
     : noRepresentation();
 }
 
-/** What the router says before anybody looked at parameters. */
+/** What the router answers before parameters are looked at. */
 function noRepresentation(): ApiError {
   return new ApiError(
     'NotAcceptable',

@@ -23,7 +23,7 @@ const record = (i: number, modRevision = i, bytes = value): KeyValue => ({
 const records = (count: number, bytes = value): KeyValue[] =>
   Array.from({ length: count }, (_, i) => record(i, i, bytes));
 
-/** An answer whose client takes what it is told to. */
+/** A fake answer whose client reads only when told to. */
 class SlowAnswer extends Writable {
   headersSent = false;
   status = 0;

@@ -9,13 +9,15 @@ import type { Server } from '../server.ts';
 import { answerHeaders, send, type Exchange } from './exchange.ts';
 import type { ListForm } from './list-form.ts';
 
-/** A list of fewer bytes goes out at once. */
+/** A list of fewer bytes is sent at once. */
 const smallBytes = 64 * 1024;
-/** So much is made before others have their turn. */
+/** After so many bytes other requests have their turn. */
 const turnBytes = 256 * 1024;
 /** So much may wait for the client before no more is made. */
 const aheadBytes = 512 * 1024;
-/** A list that must be measured first is kept up to here; of a longer one each run is made twice. */
+/**
+ * A list that must be measured first is kept up to here; of a longer one each run is made twice.
+ */
 const measuredBytes = 8 * 1024 * 1024;
 
 type ListServer = Pick<Server, 'core' | 'lists' | 'flowControl'>;
@@ -157,7 +159,7 @@ class Pace {
     };
   }
 
-  /** False when there is nobody left to write for. */
+  /** False when the client is gone. */
   async ready(): Promise<boolean> {
     while (!this.#gone && !this.#answer.destroyed && this.#answer.writableLength > aheadBytes)
       await new Promise<void>((resolve) => (this.#wake = resolve));

@@ -42,7 +42,7 @@ export function operate(
   }
 }
 
-/** What discovery does not show is not there, whoever asks. */
+/** What discovery does not show does not exist, for any user. */
 function checkServed({ resource, subresource, verb }: ApiCall): void {
   const place = subresource === '' ? resource : resource.subresources.get(subresource);
   if (!place) throw pathNotFound();

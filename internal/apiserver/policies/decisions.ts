@@ -27,7 +27,7 @@ export class Decisions {
     this.#authorize = authorize;
   }
 
-  /** Throws Undecided while it is not known. */
+  /** Throws Undecided while that is not known. */
   of(request: AccessRequest): Decision {
     const key = JSON.stringify(request);
     const known = this.#known.get(key);

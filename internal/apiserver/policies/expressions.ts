@@ -34,7 +34,7 @@ export interface ExpressionOptions {
   variables: ReadonlyMap<string, CelType> | undefined;
   /** Objects and JSON patches may be written down. */
   constructs?: boolean;
-  /** What it must come to; anything when left out. */
+  /** The type it must have; any type when left out. */
   result?: CelType['kind'] | readonly CelType['kind'][];
 }
 

@@ -1,7 +1,7 @@
 export interface Checked {
   policy: string;
   binding: string;
-  /** What was done about it; changes have none. */
+  /** The action on it; changes have none. */
   action?: string;
   message: string;
   tookMs: number;

@@ -5,7 +5,7 @@ import { HeaderReader } from '../../wire/spdy/header-block.ts';
 
 /** A frame longer than this is passed on before it is whole. containerd's are 32 KB. */
 const longestHeldBytes = 64 << 10;
-/** The streams stand long before this much input. */
+/** The streams are set up long before this much input. */
 const mostLookedAtBytes = 1 << 20;
 
 /**

@@ -5,7 +5,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 const maxTagBytes = 16 << 10;
 const attribute =
   /(\s(?:href|src|action|background|cite|classid|codebase|data|formaction|icon|longdesc|manifest|poster|profile|usemap)\s*=\s*)(["'])([^"']*)\2/gi;
-/** What stands in these is text, whatever it looks like. */
+/** The content of these elements is text, whatever it looks like. */
 const textOnly = /^<(script|style|textarea|title|xmp|iframe|noembed|noframes)[\s/>]/i;
 
 /**
@@ -17,7 +17,7 @@ export class HtmlLinks extends Transform {
   readonly #rewritten: (url: string) => string;
   /** A tag that has begun; empty between tags. */
   #tag = '';
-  /** The quote that the tag's last character stands in. */
+  /** The quote that encloses the tag's last character. */
   #quote = '';
   /**
    * The end tag that is waited for in an element that holds only text, and how much of the text's

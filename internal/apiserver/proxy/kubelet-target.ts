@@ -51,7 +51,7 @@ const atNode = '127.0.0.1';
 
 type Tunnel = (authority: string) => Promise<Duplex>;
 
-/** What is kept open through a tunnel ends with it. */
+/** Connections through a tunnel end with it. */
 const pools = new WeakMap<Tunnel, DialPool>();
 
 function poolOf(tunnel: Tunnel): DialPool {

@@ -35,7 +35,7 @@ function integer(text: string | undefined): bigint | undefined {
   return value;
 }
 
-/** True for a time; throws for what is none. */
+/** True for a time; throws for anything else. */
 function timeOf(text: string | undefined): boolean {
   if (!text) return false;
   const isTime =

@@ -9,7 +9,7 @@ import { keyOf as storeKey, type Compare, type Op, type OpResponse } from '../..
 export interface Claims {
   take: string[];
   free: string[];
-  /** Who holds them, for those who look. */
+  /** The holder, for whoever inspects them. */
   owner: string;
 }
 

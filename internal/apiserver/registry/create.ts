@@ -14,7 +14,7 @@ import { whatOf, type ServedResource } from './resource.ts';
 import { read, writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
 
-/** What a write left: a record, or (dry run) only the object. */
+/** The result of a write: a record, or (dry run) only the object. */
 export interface Written {
   kv?: KeyValue | undefined;
   readonly object: KubeObject;

@@ -203,7 +203,7 @@ export function appliedBody({ name }: Pick<Call, 'name'>, value: unknown): KubeO
   return body;
 }
 
-/** What encoding/json calls a value that it did not expect. */
+/** encoding/json's name for the kind of a value. */
 function goKind(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return typeof value === 'boolean' ? 'bool' : typeof value;

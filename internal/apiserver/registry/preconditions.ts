@@ -2,7 +2,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { conflict } from '../../api/status.ts';
 import type { Call } from './call.ts';
 
-/** What a client knows of the object must still be so. */
+/** The preconditions of a client must still hold. */
 export function checkPreconditions(
   call: Call,
   old: KubeObject,

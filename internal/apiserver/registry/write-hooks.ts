@@ -16,7 +16,7 @@ export interface WriteHook {
    * take it.
    */
   claims?(now: KubeObject | undefined, before: KubeObject | undefined): Claims | undefined;
-  /** These claims were another object's: the write begins again. */
+  /** The allocation belonged to another object: the write is retried. */
   taken?(keys: string[]): void;
   afterCreate?(call: Call, object: KubeObject): Promise<void> | void;
   afterUpdate?(call: Call, object: KubeObject, old: KubeObject): Promise<void> | void;

@@ -66,7 +66,7 @@ export function serviceHook(allocators: Allocators): WriteHook {
   };
 }
 
-/** clusterIP and the first of clusterIPs are one thing. */
+/** clusterIP and the first of clusterIPs must be equal. */
 function normalizeIps(spec: ServiceSpec): void {
   if (!needsIp(spec) && !spec.clusterIP && !spec.clusterIPs?.length) {
     delete spec.clusterIP;

@@ -12,7 +12,7 @@ const servicePrefix = storeKey(registryPrefix(refs.services));
 const ipPrefix = `${claimPrefix}ip/`;
 const portPrefix = `${claimPrefix}port/`;
 
-/** What a service holds, by the way it is claimed. */
+/** What a Service holds, by the way it was allocated. */
 export interface Holdings {
   ips(spec: ServiceSpec | undefined): string[];
   ports(spec: ServiceSpec | undefined): Set<number>;

@@ -16,7 +16,7 @@ const group = 'authorization.k8s.io';
 
 export interface AccessQuestion {
   review: SubjectAccessReview;
-  /** Whom it is about. */
+  /** The user in question. */
   user: UserInfo;
   /** A LocalSubjectAccessReview asks within this namespace. */
   namespace?: string;

@@ -86,7 +86,7 @@ function matches(budget: PodDisruptionBudget, pod: Pod): boolean {
 const isReady = (pod: Pod): boolean =>
   (pod.status?.conditions ?? []).some((one) => one.type === 'Ready' && one.status === 'True');
 
-/** Uses up one allowed disruption, or says 429. */
+/** Uses up one allowed disruption, or answers 429. */
 async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Pod): Promise<void> {
   const { name = '' } = budget.metadata;
   const healthy =
@@ -152,7 +152,7 @@ function checkBudget(budget: PodDisruptionBudget, name: string): void {
   }
 }
 
-/** Who was evicted can be told from the pod (KEP-3329). */
+/** The pod's condition shows that it was evicted (KEP-3329). */
 async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
   const at = {
     ...systemCall(core, { group: '', version: 'v1', resource: 'pods' }, call.namespace, call.name),

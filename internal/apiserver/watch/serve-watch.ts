@@ -49,7 +49,7 @@ class EventStream implements WatchSink {
   #columnsSent = false;
   #stops: (() => void)[] = [];
   #watcher: Watcher | undefined;
-  /** Tells who waits that there is room, or nobody to wait for. */
+  /** Wakes the waiting writers: there is room, or the client is gone. */
   #wake: () => void = () => undefined;
 
   constructor(server: Server, exchange: Exchange, call: Call, wanted: Wanted) {
@@ -150,7 +150,7 @@ class EventStream implements WatchSink {
     return this.#server.encoder.encode(event, name, () => jsonEvent(resource, event));
   }
 
-  /** The object of an event, to be encoded and let go of. */
+  /** The object of an event, to be encoded and released. */
   #once(event: WatchEvent): KubeObject {
     return event.type === 'DELETED' ? event.object : lookAt(this.#call.resource, event.origin);
   }
@@ -166,7 +166,7 @@ class EventStream implements WatchSink {
       : partialOf(bare, as.version);
   }
 
-  /** One row; the columns are told once. */
+  /** One row; the columns are sent once. */
   #table(object: KubeObject, version: string): object {
     const table = tableOf(
       this.#call.resource,

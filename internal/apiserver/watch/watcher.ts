@@ -79,7 +79,7 @@ export class Watcher {
   #queue: Promise<unknown> = Promise.resolve();
   /** Events that wait for their conversion. */
   #pending = 0;
-  /** The revision of the last batch that was told. */
+  /** The revision of the last batch that was sent. */
   #told = 0;
   #unlisten: (() => void) | undefined;
 

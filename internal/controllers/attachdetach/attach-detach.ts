@@ -38,7 +38,7 @@ export function startAttachDetachController(ctx: ControllerContext): Controller 
       attachedVolume: ({ spec }) => [spec.source.persistentVolumeName ?? ''],
     },
   });
-  /** Since when an attachment is wanted by nobody. */
+  /** Since when an attachment is not needed any more. */
   const unwanted = new Map<string, number>();
   const news = new Map<string, Attached['news']>();
   /** Of each node, the volumes that it was told another one has. */

@@ -17,9 +17,9 @@ export interface Attached {
   attachment: VolumeAttachment;
   /** As node.status speaks of the volume; undefined when the PersistentVolume is gone. */
   volumeName: string | undefined;
-  /** Since when nobody wants it. */
+  /** Since when it is not wanted any more. */
   unwantedSinceMs: number | undefined;
-  /** What has changed and is to be told. */
+  /** A change that still has to become an event. */
   news: 'attached' | 'failed' | undefined;
 }
 

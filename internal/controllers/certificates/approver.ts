@@ -104,7 +104,7 @@ async function mayCreate(client: Client, asks: Spec, subresource: string): Promi
   return review.status?.allowed === true;
 }
 
-/** What cannot be read is nobody's to approve. */
+/** A request that cannot be read is not approved. */
 function read({ request }: Spec): CertificateRequest | undefined {
   try {
     return readRequest(Buffer.from(request as string, 'base64').toString('latin1'));

@@ -118,7 +118,7 @@ function stamp(
 }
 const ownTypes = new Set(['PartiallyInvalid']);
 
-/** Nodes on which HAProxy does not run answer nobody. */
+/** Nodes on which HAProxy does not run answer no requests. */
 const addressesOf = (nodes: readonly Node[]): string[] =>
   servedAddresses(
     nodes.filter(

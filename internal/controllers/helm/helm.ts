@@ -270,7 +270,7 @@ function isAnother({ metadata }: HelmChart, { metadata: old }: HelmChart): boole
 interface Changed {
   namespace: string;
   name: string;
-  /** Somebody removed a revision of this release. */
+  /** A revision of this release was removed from outside. */
   release: string | undefined;
 }
 

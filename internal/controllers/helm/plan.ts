@@ -22,7 +22,7 @@ export type Plan =
   | { do: 'uninstall' }
   /** Mark what was interrupted, then look again. */
   | { do: 'heal'; revision: Revision }
-  /** Somebody else's Helm is at work. */
+  /** Another Helm client works on the release. */
   | { do: 'wait'; ms: number }
   /** Nothing more is tried until something changes. */
   | { do: 'give up'; reason: 'BackoffLimitExceeded' | 'Aborted' }

@@ -8,7 +8,7 @@ export interface Revision {
   revision: number;
   /** Helm's word: deployed, failed, superseded, uninstalling, pending-install and others. */
   status: string;
-  /** What it was made of; undefined when somebody else made it. */
+  /** The hash of its source; undefined when we did not make it. */
   hash: string | undefined;
   secret: Secret;
 }

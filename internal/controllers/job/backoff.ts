@@ -66,7 +66,7 @@ export function remainingMs(
   return Math.max(0, lastFailureMs + wait - monotonicMs);
 }
 
-/** When a pod came to its end, as well as can be told. */
+/** When a pod ended, as well as can be known. */
 export function finishedAtMs(pod: Pod): number {
   const sidecars = new Set(
     (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name),

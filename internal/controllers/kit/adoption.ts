@@ -24,7 +24,7 @@ export interface ClaimPlan<T> {
   owned: T[];
   /** Orphans that match: each is the owner's once its write is done. */
   adopt: { candidate: T; write: Write }[];
-  /** The owner's, and they match no more. */
+  /** Owned, but they no longer match. */
   release: Write[];
 }
 

@@ -45,7 +45,7 @@ export class Outcome {
     return this.#answers('update');
   }
 
-  /** What was deleted, as it stood in the plan. */
+  /** The deleted objects, as they are in the plan. */
   removed(): Written[] {
     return [...this.#results.keys()].flatMap((w) => (w.verb === 'delete' ? [w.object] : []));
   }

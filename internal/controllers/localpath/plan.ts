@@ -53,7 +53,7 @@ export interface VolumeView extends Shared {
 
 export type LocalPathView = ClaimView | VolumeView;
 
-/** A refusal that the claim or volume is told of. */
+/** A refusal that becomes an event of the claim or volume. */
 class Refused extends Error {
   /** Another node may be able to: the scheduler is asked for one. */
   readonly elsewhere: boolean;
@@ -75,7 +75,7 @@ export function planLocalPath(view: LocalPathView): Plan {
   }
 }
 
-/** What a node refused, or could not promise, is told. */
+/** Events about what a node refused or could not promise. */
 export function concludeLocalPath(view: LocalPathView, outcome: Outcome, plan: Plan): Plan {
   const { failure } = outcome;
   if (failure === undefined)

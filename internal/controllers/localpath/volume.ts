@@ -37,7 +37,7 @@ interface Made {
   path: string;
 }
 
-/** The volume for a claim whose folder stands. */
+/** The PersistentVolume for a claim whose folder exists. */
 export function volumeOf({ claim, storageClass, node, path }: Made): object {
   const { namespace, name, uid, resourceVersion } = claim.metadata;
   const policy = storageClass.reclaimPolicy ?? 'Delete';

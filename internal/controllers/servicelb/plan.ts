@@ -7,7 +7,7 @@ import { isFinished } from '../pod-facts.ts';
 import { equalAs } from '../../api/equality.ts';
 import { compareIps } from '../service-pods.ts';
 
-/** Our class, for who wants to name it beside another's. */
+/** Our loadBalancerClass, for clusters that run another controller, too. */
 const balancerClass = 'skiff/servicelb';
 /** k3s' label of nodes and Services that belong together. */
 const poolLabel = 'svccontroller.k3s.cattle.io/lbpool';
@@ -157,7 +157,7 @@ function claimsOfPods({ hostPods }: BalancerView): Map<string, Claim[]> {
   return taken;
 }
 
-/** Who has a port of a node already, in words. */
+/** The owner of a port of a node, for messages. */
 function ownerOf(
   { clusterPorts }: BalancerView,
   taken: Map<string, Claim[]>,

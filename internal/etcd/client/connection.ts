@@ -107,7 +107,7 @@ export class EtcdConnection {
     }
   }
 
-  /** A stream both ways; `ended` is told once. */
+  /** A stream in both directions; `ended` is called once. */
   stream<T>(
     method: string,
     answer: string,

@@ -326,7 +326,7 @@ function isEmptyRange({ key, rangeEnd }: { key: string; rangeEnd: string }): boo
   return rangeEnd !== '' && rangeEnd !== '\0' && key >= rangeEnd;
 }
 
-/** Longer bytes are told by their digest. */
+/** Longer values are represented by their digest. */
 const longestShown = 64;
 
 /** What may differ between two servers with the same data is taken out. */

@@ -127,7 +127,7 @@ async function openSomewhere(
     try {
       return await open(0);
     } catch (error) {
-      // The free port for UDP may be somebody's for TCP.
+      // The port that is free for UDP may be in use for TCP.
       if (tries === mostPortTries) throw error;
     }
   }

@@ -62,7 +62,7 @@ const mostWaitingOfOne = 128;
 interface Kept {
   reply: Reply;
   atMs: number;
-  /** Nobody need be asked before. */
+  /** Until then no name server is asked again. */
   untilMs: number;
 }
 

@@ -26,7 +26,7 @@ export interface HaproxyOptions extends Places {
   disk: Disk;
   spawn: Spawn;
   log: Log;
-  /** Told why it does not run, and, with nothing, that it does. */
+  /** Called with the reason why it does not run, and without one when it does. */
   trouble(why: string | undefined): void;
   /** It runs; `anew`: it knows nothing yet. Otherwise it is one of an earlier run of ours. */
   started(anew: boolean): void;
@@ -84,7 +84,7 @@ export class Haproxy {
     return askProgram('ingress.ask', socketFile(this.#o.dir), { text, timeoutMs: askMs });
   }
 
-  /** Lets go of it; it goes on. */
+  /** Stops following it; the program itself goes on. */
   leave(): void {
     this.#wanted = false;
     this.#timer?.cancel();

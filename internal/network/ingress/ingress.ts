@@ -180,7 +180,7 @@ class IngressServer {
     return port === this.#o.httpPort || port === this.#o.httpsPort;
   }
 
-  /** One for each wanted port; those that nobody wants end. */
+  /** One for each wanted port; those that are no longer wanted end. */
   #portTellers(ports: ReadonlyMap<number, Transport>): [number, Teller][] {
     for (const [port, transport] of ports) {
       const before = this.#ports.get(port);

@@ -24,7 +24,7 @@ export interface TableView {
   routes: readonly Route[];
   /** Of Gateways. */
   entries: readonly Entry[];
-  /** Proxies that say for whom they come. */
+  /** Proxies that name the original client. */
   proxies: readonly Cidr[];
   /** The endpoints that are ready, in an order that stays. */
   endpoints(pool: Pool): readonly { ip: Ip; port: Port }[];
@@ -63,7 +63,7 @@ export function tablesOf(view: TableView): Tables {
   return { ...tables, ...places };
 }
 
-/** `address|port|protocol|policy|pool`; `-` where nobody is. */
+/** `address|port|protocol|policy|pool`; `-` where there are no endpoints. */
 function targetOf(
   target: Target | undefined,
   policy: string,
@@ -96,7 +96,9 @@ const noPlace = [0, '/'];
 const isPlain = (policy: Policy): boolean =>
   Object.values(policy).every((value) => value === undefined || value === false);
 
-/** Puts what a route asks of its clients into the tables, and gives the name of that; `-`: nothing. */
+/**
+ * Puts what a route asks of its clients into the tables, and gives the name of that; `-`: nothing.
+ */
 function policyOf(
   { policy, owner }: Route,
   view: TableView,

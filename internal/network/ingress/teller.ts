@@ -62,7 +62,7 @@ export class Teller {
   leave(): void {
     this.#haproxy.leave();
   }
-  /** What it was told is in doubt. */
+  /** What HAProxy knows is uncertain: everything is sent again. */
   forget(): void {
     this.#told = undefined;
   }
@@ -105,7 +105,7 @@ export class Teller {
     return told;
   }
 
-  /** A table is told in pieces and takes effect as a whole. */
+  /** A table is sent in pieces and takes effect as a whole. */
   async #table(file: string, table: Table): Promise<void> {
     const version = /version created: (\d+)/.exec(await this.#ask(`prepare map ${file}\n`))?.[1];
     if (!version) throw new Error(`no new version of ${file}`);

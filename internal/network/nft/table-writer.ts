@@ -58,7 +58,7 @@ interface Waiter {
 export class TableWriter {
   readonly #o: TableWriterOptions;
   readonly #guard: TableGuard;
-  /** The state that is wanted, and the one that stands. */
+  /** Numbers of the state that is wanted, and of the one that is loaded. */
   #wanted = 0;
   #standing = -1;
   #whole = true;

@@ -18,7 +18,7 @@ export function routeChanges(from: Peers, to: Peers): { replace: string[]; remov
   const way = (peer: Peer): string => `${peer.podCidr} via ${peer.ip}`;
   return {
     replace: [...to.values()].filter((peer) => from.get(peer.podCidr)?.ip !== peer.ip).map(way),
-    // A route that is replaced is gone by that.
+    // Replacing a route removes the old one.
     remove: [...from.values()].filter((peer) => !to.has(peer.podCidr)).map(way),
   };
 }

@@ -22,7 +22,7 @@ let files: Map<string, string>;
 let kernel: Interpreter;
 let loads: string[];
 let broken: boolean;
-/** Tells that somebody took the table away. */
+/** Reports that the table was deleted from outside. */
 let takenAway: () => void;
 let dnsPort: number;
 let asked: string[];

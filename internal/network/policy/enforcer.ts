@@ -240,7 +240,7 @@ export class PolicyEnforcer {
     this.#writer.touch();
   }
 
-  /** What this node knows by itself. */
+  /** What this node knows without asking. */
   #feedOwn(): void {
     for (const uid of new Set([...this.#shown.keys(), ...this.#told.keys()])) this.#renewLocal(uid);
     this.#known = true;

@@ -52,7 +52,7 @@ export function portsGroup(peers: Peers | undefined, named: readonly NamedPort[]
 export interface Cluster {
   pods(): Iterable<PodFacts>;
   podsIn(namespace: string): Iterable<PodFacts>;
-  /** The labels of a namespace; undefined when nobody knows it. */
+  /** The labels of a namespace; undefined when the namespace is not known. */
   namespaceLabels(name: string): Labels | undefined;
   namespaces(): Iterable<string>;
 }

@@ -132,7 +132,7 @@ function planned(policies: object[]): Planner {
   pod('a', '10.42.0.2', true, { app: 'a' });
   pod('b', '10.42.0.3', true, { app: 'b', role: 'friend' });
   pod('d', '10.42.0.5', true, { role: 'friend' });
-  // Nobody has told of the pod c.
+  // Pod c has not been reported.
   pod('seven', '10.42.1.7', false, { role: 'friend' });
   pod('eight', '10.42.1.8', false, {});
   policies.forEach((spec, i) => planner.setPolicy(`shop/p${i}`, parsed(`p${i}`, spec)));

@@ -45,7 +45,7 @@ export class Planner {
   readonly #namespaces = new Map<string, Labels>();
   readonly #policies = new Map<string, Map<string, Policy>>();
   readonly #claims = new Map<Ip, Set<string>>();
-  /** What stands for this node's pods. */
+  /** The rules in force for this node's pods. */
   readonly #standing = new Map<string, Standing>();
   /** Pods whose place in groups may have changed; and those whose rules may have. */
   readonly #moved = new Set<string>();
@@ -108,7 +108,7 @@ export class Planner {
     for (const pod of this.#byNamespace.get(namespace) ?? []) this.#ruled.add(pod);
   }
 
-  /** Brings the table to what was told since. */
+  /** Applies to the table what changed since. */
   settle(): void {
     for (const key of this.#moved) {
       const known = this.#pods.get(key);

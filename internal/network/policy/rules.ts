@@ -68,7 +68,7 @@ export interface Policy {
   key: string;
   namespace: string;
   selects(labels: Labels): boolean;
-  /** Undefined = the policy isolates nobody in this direction. */
+  /** Undefined = the policy isolates no pod in this direction. */
   ingress: Rule[] | undefined;
   egress: Rule[] | undefined;
 }

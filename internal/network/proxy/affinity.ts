@@ -35,7 +35,7 @@ const keyOf = (b: Backend): string => `${b.ip}:${b.port}`;
  * new clients, under numbers that nobody has.
  */
 export function nextBuckets(before: Buckets, live: readonly Backend[]): Buckets {
-  // Nobody to lead to: what was promised waits for somebody.
+  // There is no endpoint: session affinity waits for one.
   if (live.length === 0) return before;
   const there = new Map(live.map((b) => [keyOf(b), b]));
   const backends = new Map<number, Backend>();

@@ -41,7 +41,7 @@ export interface ProxyOptions extends NftDoors {
 
 export interface Proxy {
   readonly family: Family;
-  /** Resolves when the first full table stands in the kernel. */
+  /** Resolves when the first full table is loaded in the kernel. */
   readonly ready: Promise<void>;
   /** How long its table could not be written. */
   readonly failingMs: number;

@@ -15,7 +15,7 @@ import {
 } from './spread-constraints.ts';
 
 const hostname = 'kubernetes.io/hostname';
-/** So many look-ups for a node cost no more than summing up. */
+/** Up to this many look-ups for a node are as cheap as one sum over all. */
 const fewGroups = 4;
 
 /** What stands for a node that lacks a label which the constraints speak of. */

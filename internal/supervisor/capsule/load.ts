@@ -29,7 +29,10 @@ export interface LoadOptions {
   doors: Doors;
   file: string;
   key: Key;
-  /** The settings of the server whose configuration lies in `configDir`, with another data directory. */
+  /**
+   * The settings of the server whose configuration lies in `configDir`, with another data
+   * directory.
+   */
   configOf(configDir: string, dataDir: string): Promise<ServerConfig>;
 }
 
@@ -106,7 +109,7 @@ async function place(options: LoadOptions, staging: string, manifest: Manifest):
   const said: string[] = [];
   if (manifest.volumes !== undefined && (await disk.stat(op, join(staging, volumesFolder)))) {
     await disk.makeDir(op, dirname(manifest.volumes), 0o755);
-    // An empty folder may stand there.
+    // An empty folder may be there.
     await doors.spawn.run(op, ['rmdir', '--', manifest.volumes]);
     const from = join(staging, volumesFolder);
     await runOk(doors.spawn, op, ['mv', '-T', '--', from, manifest.volumes]);

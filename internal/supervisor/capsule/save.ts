@@ -33,11 +33,13 @@ export interface SaveOptions {
   snapshot(dir: string): Promise<string>;
 }
 
-/** Where local volumes lie when nobody says where. */
+/** Where local volumes are by default. */
 export const volumesPath = (config: Pick<ServerConfig, 'dataDir' | 'localStoragePath'>): string =>
   config.localStoragePath ?? join(config.dataDir, 'storage');
 
-/** Puts all that makes this server what it is into one sealed file; returns what it says of itself. */
+/**
+ * Puts all that makes this server what it is into one sealed file; returns what it says of itself.
+ */
 export async function saveCapsule(options: SaveOptions): Promise<Manifest> {
   const { config, doors, seal } = options;
   const { disk } = doors;

@@ -12,7 +12,7 @@ export interface Check {
   state: 'ok' | 'note' | 'bad';
   /** What to do; empty when it is well. */
   fix: string;
-  /** Does it, where that harms nobody. */
+  /** Does what `fix` says, where that can do no harm. */
   mend?(): Promise<void>;
 }
 

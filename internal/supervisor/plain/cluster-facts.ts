@@ -65,7 +65,7 @@ async function yamlOf(
   }
 }
 
-/** The answer to the first who may ask. */
+/** The answer to the first client that is authorized. */
 async function firstOf<T>(
   clients: readonly Client[],
   asked: (client: Client) => Promise<T>,

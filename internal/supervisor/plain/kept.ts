@@ -11,7 +11,7 @@ export interface PlainCluster {
   serverName?: string;
   /** PEM; without it the machine's own authorities vouch for the server. */
   ca?: string;
-  /** PEM of what vouches for those who ask this node. */
+  /** PEM of the authorities that sign client certificates for this node. */
   clientCa: string;
   facts: ClusterFacts;
 }

@@ -63,7 +63,7 @@ export async function keptPair(
   return { pair: found.pair, dueMs: named ? to - (to - from) / 5 : 0 };
 }
 
-/** What the node shows until somebody has signed another. */
+/** The serving certificate of the node until another one is signed. */
 export function ownServing(
   { clock, random }: Pick<Doors, 'clock' | 'random'>,
   { cn, sans }: Wanted,
@@ -98,7 +98,7 @@ export async function signedBy(
   }
 }
 
-/** The same for the same key, so that nobody is asked twice. */
+/** The same name for the same key, so that no second request is made. */
 function nameOf(key: string, { signerName, cn, sans }: Wanted): string {
   const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
   const told = [signerName, cn, ...sans].join('\n');

@@ -11,7 +11,7 @@ import { bootOf, endTrial, rejectTrial, type Trial } from './trial.ts';
 
 const op = 'upgrade';
 const looksEveryMs = 500;
-/** Good is what was good for so long. */
+/** An upgrade counts as good after it has run well for this long. */
 const staysMs = 5000;
 
 export interface Judged {

@@ -78,7 +78,7 @@ export async function readTrial(disk: Disk, dataDir: string): Promise<Trial | un
   return await read(disk, trialFile(dataDir));
 }
 
-/** A trial that was taken back, and nobody has said so yet. */
+/** A trial that was rolled back and has not been reported yet. */
 export async function readReturned(disk: Disk, dataDir: string): Promise<Trial | undefined> {
   return await read(disk, returnedFile(dataDir));
 }

@@ -58,7 +58,7 @@ async function volumeOf(client: Client, claim: PersistentVolumeClaim): Promise<P
   return await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
 }
 
-/** Makes the PersistentVolume behind a claim stand. */
+/** Sets up the PersistentVolume behind a claim. */
 export async function setUpClaim(
   { client, doors, soleUse, podsDir, csi }: BoundVolumes,
   used: UsedClaim,
@@ -90,7 +90,7 @@ export async function setUpClaim(
   };
 }
 
-/** What a driver is told again while the pod runs. */
+/** What a driver gets again while the pod runs (republish). */
 export async function refreshClaim(
   { client, csi }: BoundVolumes,
   used: UsedClaim,
@@ -101,7 +101,9 @@ export async function refreshClaim(
   if (grow && !used.readOnly) await growBound(client, { ...used, volume }, grow);
 }
 
-/** The volume was given more room than its claim knows of: the file system first, then the claim. */
+/**
+ * The volume was given more room than its claim knows of: the file system first, then the claim.
+ */
 async function growBound(
   client: Client,
   { volume, claim, of }: { volume: PersistentVolume; claim: PersistentVolumeClaim; of: PodVolume },

@@ -13,7 +13,7 @@ export function ephemeral(bound: BoundVolumes): VolumePlugin {
       namespace,
       name,
     });
-    // Somebody else may have made a claim of this name.
+    // Another client may have made a claim of this name.
     const owned = (claim.metadata.ownerReferences ?? []).some(
       (owner) => owner.controller === true && owner.uid === pod.metadata.uid,
     );

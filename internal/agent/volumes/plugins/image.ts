@@ -21,7 +21,7 @@ export function image({
       if (!images) throw new Error('image volumes are not supported by the container runtime');
       const { name } = volume;
       const path = volumeDir(podsDir, pod.metadata.uid ?? '', kind, name);
-      // Of an adopted pod it stands, and its registry may be away.
+      // An adopted pod has its image already, and its registry may be away.
       if (!(await doors.mounts.below(op, path)).includes(path))
         await images.mount(pod, volume, path);
       return { name, path, readOnly: true };

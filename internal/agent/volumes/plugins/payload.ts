@@ -69,7 +69,7 @@ async function write(
   } catch (error) {
     const usable = (await hasPayload(path, doors.tree)) || (of.offline && isUnreachable(error));
     if (!usable) throw error;
-    // A source that is gone is ordinary when its namespace goes.
+    // A missing source is normal while its namespace is deleted.
     log.debug('volume keeps its old content', {
       pod: pod.metadata.uid,
       volume: volume.name,
@@ -79,7 +79,7 @@ async function write(
   }
 }
 
-/** Nobody answered, as opposed to an answer that says no. */
+/** There was no answer, as opposed to a negative answer. */
 function isUnreachable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isUnreachable);
   if (error instanceof ApiError) return error.httpStatus >= 500;

@@ -36,7 +36,7 @@ export function projected(context: PluginContext): VolumePlugin {
   );
 }
 
-/** The files of all sources together; all that fail are told. */
+/** The files of all sources together; all failures are reported. */
 export async function projectedFiles(
   pod: Pod,
   projections: VolumeProjection[],

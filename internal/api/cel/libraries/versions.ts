@@ -16,7 +16,7 @@ class SemverValue extends Opaque {
     this.prerelease = prerelease;
   }
 
-  /** What stands behind a plus does not count. */
+  /** What follows a plus sign does not count. */
   compare(other: SemverValue): number {
     for (const [i, number] of this.numbers.entries()) {
       const against = other.numbers[i] ?? 0n;

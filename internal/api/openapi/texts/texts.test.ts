@@ -41,7 +41,7 @@ function published(): [string, Definition][] {
 }
 
 const types = published();
-/** Of every kind and list, and told by constants. */
+/** For every kind and list, as constants. */
 const standard = new Map([
   ['apiVersion', [apiVersionDescription]],
   ['kind', [kindDescription]],

@@ -9,7 +9,7 @@ import type { Claim, JwtIssuer, Prefixed } from './configuration.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** What all expressions of one issuer may spend on one token. */
+/** The cost budget of all expressions of one issuer for one token. */
 const costPerToken = 1_000_000;
 
 const claimsType = mapOf(string, dyn);

@@ -4,7 +4,7 @@ import { messageOf } from '../../../base/errors.ts';
 import type { Clock } from '../../../io/clock.ts';
 import type { Dial } from '../../../io/dial.ts';
 
-/** An issuer says little, and soon. */
+/** Limits on an issuer's documents: few bytes, little time. */
 const bounds = { bytes: 1 << 20, waitMs: 10_000, keys: 256 };
 /**
  * An issuer is not asked again before this, whatever tokens come, and again at the latest after the

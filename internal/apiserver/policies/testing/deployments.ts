@@ -15,7 +15,7 @@ export const deployment = (name: string, replicas: number): object => {
     },
   };
 };
-/** What the policies of these tests are asked about. */
+/** The objects that the policies of these tests judge. */
 export const constraints = {
   resourceRules: [
     {

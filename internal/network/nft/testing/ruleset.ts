@@ -27,7 +27,7 @@ export async function loadedRuleset(texts: readonly string[]): Promise<string[]>
       'sh',
       ...files,
     ]);
-    // Chains and sets are told in the order of their making.
+    // nft lists chains and sets in the order of their creation.
     const blocks = listed
       .replace(/,\n\s*/g, ', ')
       .replace(/^\}$/gm, '')
