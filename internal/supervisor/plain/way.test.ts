@@ -166,6 +166,19 @@ describe('the way to a plain API server', () => {
     await expect(plainWay(await starting(text(), told))).rejects.toThrow(message);
   });
 
+  test('what ends soon is asked for anew, and nothing waits for it', async () => {
+    const way = await plainWay(await starting(nodesOwn('boat', 60_000)));
+    const renewal = startRenewal(doors);
+    const first = await way?.identities(renewal);
+    expect((await way?.identities(renewal))?.kubelet).toEqual(first?.kubelet);
+    expect((await sign(clientSigner)).spec.username).toBe('system:node:boat');
+    await expect
+      .poll(async () => (await way?.identities(renewal))?.kubelet.cert)
+      .not.toBe(first?.kubelet.cert);
+    for (const part of way?.parts ?? []) await part.stop();
+    await renewal.stop();
+  });
+
   test("a kubelet's own kubeconfig is enough", async () => {
     const way = await plainWay(await starting(nodesOwn('boat')));
     expect(way?.packets).toBe(false);
@@ -174,8 +187,9 @@ describe('the way to a plain API server', () => {
   });
 });
 
-function nodesOwn(name: string): string {
+function nodesOwn(name: string, lifeMs?: number): string {
   const own = issueCert({
+    ...(lifeMs !== undefined && { lifeMs }),
     nowMs: doors.clock.now(),
     random: realRandom,
     ca: dev.ca,

@@ -251,42 +251,43 @@ function wayTo(o: {
   const api = clientTo(cluster, () => shown);
   const backend = config.told.backend ?? 'none';
   const stop = new AbortController();
-  let asking = false;
+  const asking = new Set<string>();
   let due: { cancel(): void } | undefined;
   let started = false;
 
-  /** Whether somebody signs it is the cluster's affair: nothing waits for it. */
-  const askForServing = (wanted: Wanted, renewal: Renewal | undefined): void => {
-    if (asking) return;
-    asking = true;
+  /** Whether and when somebody signs it is the cluster's affair: nothing waits for it. */
+  const ask = (wanted: Wanted, renewal: Renewal): void => {
+    if (asking.has(wanted.file)) return;
+    asking.add(wanted.file);
     signedBy(api, doors, { dir, wanted, signal: stop.signal }).then(
       async () => {
-        asking = false;
-        await renewal?.look();
+        asking.delete(wanted.file);
+        await renewal.look();
       },
       (error: unknown) => {
-        asking = false;
+        asking.delete(wanted.file);
         if (!stop.signal.aborted)
-          doors.log.warn('the node keeps a serving certificate of its own making', {
+          doors.log.warn('the node keeps the certificate that it has', {
+            for: wanted.usage,
             error: messageOf(error),
           });
       },
     );
   };
-  const renewed = async (renewal: Renewal | undefined): Promise<void> => {
-    const wanted = clientWanted(facts);
-    const kept = await keptPair(doors, dir, wanted);
+  const renewed = async (renewal: Renewal): Promise<void> => {
     const now = doors.clock.now();
-    if (kept && kept.dueMs > now) shown = kept.pair;
-    else shown = await signedBy(api, doors, { dir, wanted, signal: stop.signal });
-    const wantedServing = servingWanted(facts);
-    const found = await keptPair(doors, dir, wantedServing);
-    if (found && found.dueMs > 0) serving = found.pair;
-    if (!found || found.dueMs <= now) askForServing(wantedServing, renewal);
-    const dueAt = Math.min(kept?.dueMs ?? Infinity, found?.dueMs || Infinity);
+    const dueAt: number[] = [];
+    const keptOrAsked = async (wanted: Wanted): Promise<Identity | undefined> => {
+      const kept = await keptPair(doors, dir, wanted);
+      if (kept && kept.dueMs > now) dueAt.push(kept.dueMs);
+      else ask(wanted, renewal);
+      return kept?.pair;
+    };
+    shown = (await keptOrAsked(clientWanted(facts))) ?? shown;
+    serving = (await keptOrAsked(servingWanted(facts))) ?? serving;
     due?.cancel();
-    if (dueAt > now && dueAt < Infinity)
-      due = doors.clock.after('certificates', dueAt - now, () => void renewal?.look());
+    if (dueAt.length > 0)
+      due = doors.clock.after('certificates', Math.min(...dueAt) - now, () => void renewal.look());
   };
   return {
     settings: networkOf(config, cluster),
