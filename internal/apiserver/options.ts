@@ -112,6 +112,8 @@ export interface ApiServerOptions {
   carriedOutElsewhere?: readonly string[];
   /** Answer metrics.k8s.io here, as long as no APIService gives it to another server. */
   metricsApi?: boolean;
+  /** No Service gets addresses outside the cluster that it does not have already. */
+  denyExternalIps?: boolean;
   /** What else this process counts, for /metrics: its controllers, its scheduler. */
   metrics?: MetricSet;
   /** Nobody gets a terminal on a node through this server. */

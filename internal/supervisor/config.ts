@@ -18,6 +18,8 @@ export interface ApiServerSettings {
   unreachableTolerationSeconds?: number;
   flowControl?: FlowControlOptions;
   audit?: AuditOptions;
+  /** The admission plug-in DenyServiceExternalIPs. */
+  denyExternalIps?: boolean;
   /** Path of an AuthenticationConfiguration. */
   authenticationConfig?: string;
   /** Path of an AuthorizationConfiguration; never together with `authorization`. */

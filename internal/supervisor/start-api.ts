@@ -63,6 +63,7 @@ export async function startApi({
     anonymous: own.anonymousAuth,
     flowControl: own.flowControl,
     audit: own.audit,
+    denyExternalIps: own.denyExternalIps,
     ...(await apiServerFiles(own, doors)),
     eventTtlSeconds: own.eventTtlSeconds,
     defaultTolerations: {

@@ -1,5 +1,6 @@
 import type { Server } from '../server.ts';
 import { certificateGuards } from './certificates.ts';
+import { denyServiceExternalIPs } from './external-ips.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
@@ -54,6 +55,7 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     rbacEscalation(server),
     validatingPolicies(server),
     validatingWebhooks(server),
+    ...(server.options.denyExternalIps ? [denyServiceExternalIPs] : []),
     resourceQuota(core),
     ...(server.options.carriedOutElsewhere
       ? [notCarriedOut(core, server.options.carriedOutElsewhere)]

@@ -30,6 +30,9 @@ const builtIn = new Set([
   'ResourceQuota',
 ]);
 
+/** Off unless it is named. */
+const denyExternalIps = 'DenyServiceExternalIPs';
+
 /** What the listening server takes as a range of ports; also the flag of that name. */
 function ports(value: string): { from: number; to: number } {
   const [, from = '0', to = '0'] = /^(\d+)-(\d+)$/.exec(value) ?? [];
@@ -73,7 +76,13 @@ export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiSer
   ],
   ['service-node-port-range', takes(ports, (s, range) => void (s.nodePortRange = range))],
   ['feature-gates', takes(pairs, () => 'feature gates are as Kubernetes 1.36 has them by default')],
-  ['enable-admission-plugins', takes(list, (_s, names) => missingPlugins(names))],
+  [
+    'enable-admission-plugins',
+    takes(list, (s, names) => {
+      if (names.includes(denyExternalIps)) s.denyExternalIps = true;
+      return missingPlugins(names.filter((name) => name !== denyExternalIps));
+    }),
+  ],
   [
     'disable-admission-plugins',
     takes(

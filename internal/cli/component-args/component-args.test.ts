@@ -117,7 +117,7 @@ test("kube-apiserver's and kube-controller-manager's arrive too", () => {
     'api-audiences=a,b',
     'default-not-ready-toleration-seconds=20',
     'service-node-port-range=80-90',
-    'enable-admission-plugins=NodeRestriction,EventRateLimit',
+    'enable-admission-plugins=NodeRestriction,DenyServiceExternalIPs,EventRateLimit',
   ];
   expect(
     readArgs('kube-apiserver-arg', args, { table: apiServerArgs, settings: {}, warn }),
@@ -126,6 +126,7 @@ test("kube-apiserver's and kube-controller-manager's arrive too", () => {
     eventTtlSeconds: 9000,
     audiences: ['a', 'b'],
     notReadyTolerationSeconds: 20,
+    denyExternalIps: true,
     nodePortRange: { from: 80, to: 90 },
   });
   expect(warnings).toEqual([
