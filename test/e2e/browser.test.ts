@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { requireProgram } from '../packages.ts';
-import { ok, run, runBeside, TestCluster, until } from './node.ts';
+import { ok, runBeside, TestCluster, until } from './node.ts';
 
 /** A real browser in front of Ingress: TLS, HTTP/2 and a WebSocket on one name. */
 const cluster = new TestCluster('server');
@@ -14,8 +14,12 @@ const dir = mkdtempSync(join(tmpdir(), 'skiff-browser-'));
 let page: Server;
 let failed = false;
 const host = 'shop.test';
-/** Its script writes down how it came here, and what the other end of its WebSocket said. */
-const html = `<!doctype html><title>shop</title><p id=way></p><p id=said></p><script>
+/**
+ * Its script writes down how it came here, and what the other end of its WebSocket said. The page
+ * is not there as a whole before that has been said.
+ */
+const html = `<!doctype html><title>shop</title><p id=way></p><p id=said></p>
+<img src=/hold><script>
 document.getElementById('way').textContent =
   performance.getEntriesByType('navigation')[0].nextHopProtocol + ' ' + location.protocol;
 const socket = new WebSocket('wss://${host}/socket');
@@ -25,12 +29,14 @@ socket.onerror = () => (document.getElementById('said').textContent = 'failed');
 </script>`;
 
 /** Says again what the first short text says, as RFC 6455 has it: a client's text is masked. */
-function echo(socket: Duplex): void {
+function echo(socket: Duplex, done: () => void): void {
+  socket.on('error', () => undefined);
   socket.once('data', (frame: Buffer) => {
     const length = (frame[1] ?? 0) & 0x7f;
     const [mask, text] = [frame.subarray(2, 6), frame.subarray(6, 6 + length)];
     const plain = text.map((byte, i) => byte ^ (mask[i % 4] ?? 0));
     socket.write(Buffer.concat([Buffer.from([0x81, length]), plain]));
+    done();
   });
 }
 
@@ -38,10 +44,13 @@ beforeAll(async () => {
   requireProgram('chromium');
   requireProgram('haproxy');
   await cluster.up();
+  let saidIt: () => void = () => undefined;
+  const said = new Promise<void>((resolve) => (saidIt = resolve));
   page = createServer((asked, answer) => {
+    asked.resume();
+    if (asked.url === '/hold') return void said.then(() => setTimeout(() => answer.end(), 500));
     answer.setHeader('content-type', 'text/html');
     answer.end(html);
-    asked.resume();
   });
   page.on('upgrade', (asked, socket) => {
     const key = `${asked.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
@@ -50,7 +59,7 @@ beforeAll(async () => {
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         `Sec-WebSocket-Accept: ${proof}\r\n\r\n`,
     );
-    echo(socket);
+    echo(socket, saidIt);
   });
   const { hostIp } = cluster.node;
   await new Promise<void>((resolve) => page.listen(0, hostIp, resolve));
@@ -89,8 +98,9 @@ beforeAll(async () => {
   ];
   cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   const curl = ['curl', '-sk', '-m', '5', '--resolve', `${host}:443:${cluster.node.ip}`];
-  await until('the page is served', () =>
-    run([...curl, `https://${host}/`]).stdout.includes('shop'),
+  // The page is in this process: nothing here may block.
+  await until('the page is served', async () =>
+    (await runBeside([...curl, `https://${host}/`])).stdout.includes('shop'),
   );
 });
 afterAll(() => {
@@ -112,7 +122,6 @@ it('shows a page by HTTP/2 and TLS, and carries its WebSocket', async () => {
       `--host-resolver-rules=MAP ${host} ${cluster.node.ip}`,
       `--user-data-dir=${join(dir, 'profile')}`,
       '--timeout=20000',
-      '--virtual-time-budget=10000',
       '--dump-dom',
       // From here the Ingress sends it to https.
       `http://${host}/`,
