@@ -8,6 +8,7 @@ import { startCertificateSigner } from './certificates/signer.ts';
 import { startCloudNodeController } from './cloudnode/cloud-node.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
 import { startCronJobController } from './cronjob/cronjob.ts';
+import { startDeviceTaintEviction } from './devicetainteviction/device-taint-eviction.ts';
 import { startDaemonSetController } from './daemonset/daemonset.ts';
 import { startDeploymentController } from './deployment/deployment.ts';
 import { startDisruptionController } from './disruption/disruption.ts';
@@ -81,6 +82,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'ephemeral-volume': startEphemeralVolumeController,
   'horizontal-pod-autoscaler': startHorizontalPodAutoscaler,
   'resource-claim': startResourceClaimController,
+  'device-taint-eviction': startDeviceTaintEviction,
   'service-cidrs': startServiceCidrsController,
   'service-lb': startServiceBalancer,
   ingress: startIngressController,

@@ -6,6 +6,7 @@ import type {
   DeviceToleration,
   ResourceClaim,
 } from '../../../api/generated/types/resource-v1.ts';
+import { toleratesDeviceTaint } from '../../../api/scheduling/device-taints.ts';
 import type { PoolDevice } from './pools.ts';
 
 /** A request, or one alternative of it, with what was found out about it. */
@@ -62,11 +63,6 @@ export function keptAway({ device }: PoolDevice, { tolerations }: Request): bool
   return (device.taints ?? []).some(
     (taint) =>
       (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') &&
-      !tolerations.some(
-        (t) =>
-          (!t.effect || t.effect === taint.effect) &&
-          (!t.key || t.key === taint.key) &&
-          ((t.operator ?? 'Equal') === 'Exists' || (t.value ?? '') === (taint.value ?? '')),
-      ),
+      !tolerations.some((t) => toleratesDeviceTaint(t, taint)),
   );
 }
