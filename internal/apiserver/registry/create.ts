@@ -7,7 +7,7 @@ import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../limits.ts';
 import type { Call } from './call.ts';
 import type { Core } from './core.ts';
-import { ClaimTaken } from './claims.ts';
+import { AllocationTaken } from './allocations.ts';
 import type { WriteHook } from './write-hooks.ts';
 import { viewOf } from './stored.ts';
 import { whatOf, type ServedResource } from './resource.ts';
@@ -65,11 +65,11 @@ export async function createObject(
       return await createOnce(
         core,
         call,
-        tries === 1 && !generate && !hook?.claims ? object : structuredClone(object),
+        tries === 1 && !generate && !hook?.allocations ? object : structuredClone(object),
         options,
       );
     } catch (error) {
-      if (error instanceof ClaimTaken && tries < limits.updateTries) {
+      if (error instanceof AllocationTaken && tries < limits.updateTries) {
         hook?.taken?.(error.keys);
         continue;
       }
@@ -132,7 +132,7 @@ async function createOnce(
       core,
       resource,
       (await resource.engine.beforeStore?.(object)) ?? object,
-      hook?.claims?.(object, undefined),
+      hook?.allocations?.(object, undefined),
     );
     await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);

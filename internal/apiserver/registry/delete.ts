@@ -153,7 +153,7 @@ export async function removeRecord(
     core,
     call.resource,
     kv,
-    hook?.claims?.(undefined, viewOf(call.resource, kv)),
+    hook?.allocations?.(undefined, viewOf(call.resource, kv)),
   );
   if (revision === undefined) return undefined;
   await hook?.afterDelete?.(call, object);

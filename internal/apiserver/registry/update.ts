@@ -6,7 +6,7 @@ import { limits } from '../limits.ts';
 import type { Call } from './call.ts';
 import type { Core } from './core.ts';
 import { createObject, fixNamespace, writtenRecord, type Written } from './create.ts';
-import { ClaimTaken } from './claims.ts';
+import { AllocationTaken } from './allocations.ts';
 import { checkPreconditions } from './preconditions.ts';
 import { removeRecord } from './delete.ts';
 import { keyFor, whatOf, type ServedResource } from './resource.ts';
@@ -65,7 +65,7 @@ export async function updateObject(
  * An address or port that another server gave away meanwhile: the update begins again, and knows.
  */
 function takenElsewhere(core: Core, call: Call, error: unknown): undefined {
-  if (!(error instanceof ClaimTaken)) throw error;
+  if (!(error instanceof AllocationTaken)) throw error;
   core.hooks.of(call)?.taken?.(error.keys);
 }
 
@@ -167,7 +167,7 @@ async function finishUpdate(
       return { kv, object: old };
     }
     const next = await replace(core, resource, kv, value, {
-      claims: hook?.claims?.(object, old),
+      allocations: hook?.allocations?.(object, old),
       subresource: call.subresource,
     });
     if (!next) return undefined;

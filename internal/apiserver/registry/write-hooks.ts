@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { Call } from './call.ts';
-import type { Claims } from './claims.ts';
+import type { Allocations } from './allocations.ts';
 
 /** Kinds that need more than their own object on a write: Services take addresses, for instance. */
 export interface WriteHook {
@@ -15,7 +15,10 @@ export interface WriteHook {
    * What the write from `before` to `now` takes and gives back; nothing where no other server can
    * take it.
    */
-  claims?(now: KubeObject | undefined, before: KubeObject | undefined): Claims | undefined;
+  allocations?(
+    now: KubeObject | undefined,
+    before: KubeObject | undefined,
+  ): Allocations | undefined;
   /** The allocation belonged to another object: the write is retried. */
   taken?(keys: string[]): void;
   afterCreate?(call: Call, object: KubeObject): Promise<void> | void;

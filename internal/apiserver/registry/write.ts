@@ -5,7 +5,13 @@ import type { KubeObject } from '../../api/object.ts';
 import { alreadyExists } from '../../api/status.ts';
 import { keyOf as storeKey, type KeyValue, type Op } from '../../store/store.ts';
 import type { Core } from './core.ts';
-import { checkClaims, claimCompares, claimOps, claimReads, type Claims } from './claims.ts';
+import {
+  checkAllocations,
+  allocationCompares,
+  allocationOps,
+  allocationReads,
+  type Allocations,
+} from './allocations.ts';
 import { keyFor, whatOf, type ServedResource } from './resource.ts';
 import { encode, forget } from './stored.ts';
 
@@ -65,13 +71,14 @@ export async function read(
 }
 
 /**
- * Writes a new object; AlreadyExists when the key is taken, ClaimTaken when one of its claims is.
+ * Writes a new object; AlreadyExists when the key is taken, AllocationTaken when one of its
+ * allocations is.
  */
 export async function writeNew(
   core: Core,
   resource: ServedResource,
   object: KubeObject,
-  claims?: Claims,
+  allocations?: Allocations,
 ): Promise<KeyValue> {
   const { namespace = '', name = '' } = object.metadata;
   const key = storeKey(keyFor(resource, namespace, name));
@@ -83,12 +90,15 @@ export async function writeNew(
     soft: resource.soft && !isLease(resource),
   };
   const done = await core.store.txn({
-    compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }, ...claimCompares(claims)],
-    success: [put, { op: 'range', key }, ...claimOps(claims)],
-    failure: claims ? [{ op: 'range', key }, ...claimReads(claims)] : [],
+    compare: [
+      { key, target: 'MOD', result: 'EQUAL', operand: 0 },
+      ...allocationCompares(allocations),
+    ],
+    success: [put, { op: 'range', key }, ...allocationOps(allocations)],
+    failure: allocations ? [{ op: 'range', key }, ...allocationReads(allocations)] : [],
   });
   if (!done.succeeded) {
-    if (claims && !rangeResult(done.responses[0])) checkClaims(done.responses);
+    if (allocations && !rangeResult(done.responses[0])) checkAllocations(done.responses);
     throw alreadyExists(whatOf(resource), name);
   }
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
@@ -100,7 +110,10 @@ export async function replace(
   resource: ServedResource,
   old: KeyValue,
   value: Uint8Array,
-  { claims, subresource }: { claims?: Claims | undefined; subresource?: string } = {},
+  {
+    allocations,
+    subresource,
+  }: { allocations?: Allocations | undefined; subresource?: string } = {},
 ): Promise<KeyValue | undefined> {
   const { key } = old;
   const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
@@ -111,14 +124,14 @@ export async function replace(
   const done = await core.store.txn({
     compare: [
       { key, target: 'MOD', result: 'EQUAL', operand: old.modRevision },
-      ...claimCompares(claims),
+      ...allocationCompares(allocations),
     ],
-    success: [put, { op: 'range', key }, ...claimOps(claims)],
-    failure: claims ? [{ op: 'range', key }, ...claimReads(claims)] : [],
+    success: [put, { op: 'range', key }, ...allocationOps(allocations)],
+    failure: allocations ? [{ op: 'range', key }, ...allocationReads(allocations)] : [],
   });
   if (!done.succeeded) {
-    if (claims && rangeResult(done.responses[0])?.modRevision === old.modRevision)
-      checkClaims(done.responses.slice(1));
+    if (allocations && rangeResult(done.responses[0])?.modRevision === old.modRevision)
+      checkAllocations(done.responses.slice(1));
     return undefined;
   }
   forget(old); // all watches have had the event by now
@@ -133,14 +146,14 @@ export async function remove(
   core: Core,
   resource: ServedResource,
   old: KeyValue,
-  claims?: Claims,
+  allocations?: Allocations,
 ): Promise<number | undefined> {
   const { key } = old;
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }],
     success: [
       { op: 'delete', key, soft: resource.soft && !isLease(resource) },
-      ...claimOps(claims),
+      ...allocationOps(allocations),
     ],
     failure: [],
   });

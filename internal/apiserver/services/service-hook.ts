@@ -5,7 +5,7 @@ import { ApiError, invalid, type FieldError } from '../../api/status.ts';
 import type { Call } from '../registry/call.ts';
 import type { Undo, WriteHook } from '../registry/write-hooks.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
-import type { SharedClaims } from './shared-claims.ts';
+import type { SharedAllocations } from './shared-allocations.ts';
 import { ipsOf, isHeadless, needsIp } from './service-ips.ts';
 import type { IpAddressRecords } from './ip-address-records.ts';
 
@@ -13,8 +13,8 @@ export interface Allocators {
   ips: IpAllocator;
   ports: PortAllocator;
   records: IpAddressRecords;
-  /** Other servers give away addresses too: what is taken is claimed in the store. */
-  shared?: SharedClaims;
+  /** Other servers give away addresses too: what is taken is allocated in the store. */
+  shared?: SharedAllocations;
 }
 
 const kind = { group: '', kind: 'Service' };
@@ -33,7 +33,8 @@ export function serviceHook(allocators: Allocators): WriteHook {
   const { shared } = allocators;
   return {
     ...(shared && {
-      claims: (now, before) => shared.of(now as Service | undefined, before as Service | undefined),
+      allocations: (now, before) =>
+        shared.of(now as Service | undefined, before as Service | undefined),
       taken: (keys) => shared.taken(keys),
     }),
     beginCreate(call, object) {

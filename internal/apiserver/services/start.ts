@@ -14,7 +14,7 @@ import { IpAllocator, PortAllocator } from './ip-allocator.ts';
 import { portsOf, serviceHook } from './service-hook.ts';
 import { ipsOf } from './service-ips.ts';
 import { ownName, ServiceRanges } from './service-ranges.ts';
-import { SharedClaims } from './shared-claims.ts';
+import { SharedAllocations } from './shared-allocations.ts';
 
 const defaultNodePorts = { from: 30000, to: 32767 };
 
@@ -34,7 +34,12 @@ export async function startServiceAllocation(server: Server): Promise<() => void
     afterDelete: (_call, object) => records.restore(object as IPAddress),
   });
   if (options.sharedStore) {
-    const shared = new SharedClaims({ core, ips, ports, holdings: { ips: ipsOf, ports: portsOf } });
+    const shared = new SharedAllocations({
+      core,
+      ips,
+      ports,
+      holdings: { ips: ipsOf, ports: portsOf },
+    });
     await shared.start();
     core.hooks.add('', 'services', serviceHook({ ips, ports, records, shared }));
     return () => {

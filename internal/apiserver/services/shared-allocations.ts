@@ -4,13 +4,18 @@ import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts'
 import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/core.ts';
-import { claimCompares, claimOps, claimPrefix, type Claims } from '../registry/claims.ts';
+import {
+  allocationCompares,
+  allocationOps,
+  allocationPrefix,
+  type Allocations,
+} from '../registry/allocations.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
 
 const servicePrefix = storeKey(registryPrefix(refs.services));
-const ipPrefix = `${claimPrefix}ip/`;
-const portPrefix = `${claimPrefix}port/`;
+const ipPrefix = `${allocationPrefix}ip/`;
+const portPrefix = `${allocationPrefix}port/`;
 
 /** What a Service holds, by the way it was allocated. */
 export interface Holdings {
@@ -19,11 +24,11 @@ export interface Holdings {
 }
 
 /**
- * Addresses and node ports where several servers give them away: a claim in the store decides, in
- * the transaction that writes the service; this process's allocators follow what all servers write,
- * so that a claim seldom fails.
+ * Addresses and node ports where several servers give them away: an allocation in the store
+ * decides, in the transaction that writes the service; this process's allocators follow what all
+ * servers write, so that an allocation seldom fails.
  */
-export class SharedClaims {
+export class SharedAllocations {
   readonly #core: Core;
   readonly #ips: IpAllocator;
   readonly #ports: PortAllocator;
@@ -37,7 +42,7 @@ export class SharedClaims {
     this.#holdings = options.holdings;
   }
 
-  of(now: Service | undefined, before: Service | undefined): Claims | undefined {
+  of(now: Service | undefined, before: Service | undefined): Allocations | undefined {
     const wanted = this.#keysOf(now);
     const held = this.#keysOf(before);
     const take = wanted.filter((key) => !held.includes(key));
@@ -55,7 +60,9 @@ export class SharedClaims {
     }
   }
 
-  /** Learns what is taken and follows it; claims for services from before there were claims. */
+  /**
+   * Learns what is taken and follows it; allocates for Services from before there were allocations.
+   */
   async start(): Promise<void> {
     const { store, clock, log } = this.#core;
     this.#ips.clear();
@@ -72,15 +79,19 @@ export class SharedClaims {
       },
     });
     const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
-    const claimed = new Set(
+    const allocated = new Set(
       (
-        await store.range({ key: claimPrefix, end: prefixEnd(claimPrefix), keysOnly: true })
+        await store.range({
+          key: allocationPrefix,
+          end: prefixEnd(allocationPrefix),
+          keysOnly: true,
+        })
       ).kvs.map((kv) => kv.key),
     );
     for (const kv of services.kvs)
-      await this.#claim(
+      await this.#allocate(
         kv,
-        this.#keysOf(objectOf(kv) as Service).filter((key) => !claimed.has(key)),
+        this.#keysOf(objectOf(kv) as Service).filter((key) => !allocated.has(key)),
       );
   }
 
@@ -89,31 +100,32 @@ export class SharedClaims {
   }
 
   #changed(now: Service | undefined, before: Service | undefined): void {
-    const claims = this.of(now, before);
-    for (const key of claims?.free ?? []) {
+    const allocations = this.of(now, before);
+    for (const key of allocations?.free ?? []) {
       if (key.startsWith(ipPrefix)) this.#ips.free(key.slice(ipPrefix.length));
       else this.#ports.free(Number(key.slice(portPrefix.length)));
     }
-    this.taken(claims?.take ?? []);
+    this.taken(allocations?.take ?? []);
   }
 
   /**
    * Only while the service is as it was read. Two services that hold the same thing stay as they
-   * are: one of them has the claim.
+   * are: one of them has the allocation.
    */
-  async #claim(service: KeyValue, keys: string[]): Promise<void> {
+  async #allocate(service: KeyValue, keys: string[]): Promise<void> {
     const owner = service.key.slice(servicePrefix.length);
     for (const key of keys) {
-      const claims = { take: [key], free: [], owner };
+      const allocations = { take: [key], free: [], owner };
       const done = await this.#core.store.txn({
         compare: [
           { key: service.key, target: 'MOD', result: 'EQUAL', operand: service.modRevision },
-          ...claimCompares(claims),
+          ...allocationCompares(allocations),
         ],
-        success: claimOps(claims),
+        success: allocationOps(allocations),
         failure: [],
       });
-      if (!done.succeeded) this.#core.log.debug('a claim was not made', { service: owner, key });
+      if (!done.succeeded)
+        this.#core.log.debug('an allocation was not made', { service: owner, key });
     }
   }
 
