@@ -25,6 +25,7 @@ import { nodeVoice } from './node-voice.ts';
 import { plainWay } from './plain/way.ts';
 import { startRenewal } from './renewal.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { settleMemory } from './settle-memory.ts';
 import { keepTunnels } from './tunnel-client.ts';
 import { livingServers } from './living-servers.ts';
 import { ServerList } from './server-list.ts';
@@ -44,6 +45,7 @@ export async function startAgent(
   try {
     await startParts({ config, doors, machine, parts });
     log.info('agent ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
+    parts.push(settleMemory(doors));
     await notifyReady(doors);
   } catch (error) {
     await stopParts(doors, parts, machine.pidFile);

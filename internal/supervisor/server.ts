@@ -46,6 +46,7 @@ import { nodeVoice } from './node-voice.ts';
 import { runNode, takeMachine } from './node-process.ts';
 import type { OwnNode } from './node.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
+import { settleMemory } from './settle-memory.ts';
 import { staticFiles } from './static-files.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { advertised, startApi } from './start-api.ts';
@@ -243,6 +244,7 @@ async function startParts({
   });
   log.info('server ready', { ms: since() });
   standing.ready = true;
+  parts.push(settleMemory(doors));
   await notifyReady(doors);
   o.judge?.started({ client: supervisor, nodeName: facts.name, hasNode: !config.disableAgent });
   return {
