@@ -1,6 +1,5 @@
 import type { Node, Pod, Service, Volume } from '../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts';
-import { messageOf } from '../base/errors.ts';
 import type { Mirror } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
@@ -25,6 +24,7 @@ import type { NodeSide } from './pods/ports.ts';
 import { totalOf } from './pods/resize.ts';
 import { RuntimeReader } from './pods/runtime-reader.ts';
 import { StartGate, startsAtOnce } from './pods/start-gate.ts';
+import { execInContainer } from './probes/exec-in-container.ts';
 import { Probes } from './probes/probes.ts';
 import type { ProbeDoors } from './probes/run-probe.ts';
 import { StatusWriter } from './status/status-writer.ts';
@@ -58,15 +58,6 @@ export interface Parts {
   offline: { now: boolean };
   stop(): void;
 }
-
-/**
- * Exec probes may answer this much later than their own limit, before the call itself is given up.
- */
-const execSlackMs = 5000;
-/** containerd ends a probe by its own clock, a moment before or after ours. */
-const clockSlackMs = 100;
-/** What an exec probe says is shown in events: the kubelet keeps this much. */
-const longestOutputBytes = 10 * 1024;
 
 const noPodAddresses: PodAddresses = {
   hold: () => Promise.resolve(),
@@ -293,27 +284,6 @@ function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
   return {
     clock: options.clock,
     dial: options.dial,
-    exec: async (containerId, cmd, timeout) => {
-      const timeoutMs = timeout > 0 ? timeout * 1000 + execSlackMs : 0;
-      const askedMs = options.clock.monotonicMs();
-      const done = await runtime.cri
-        .execSync({ containerId, cmd, timeout }, { timeoutMs })
-        .catch((error: unknown) => {
-          // The runtime ends a command in its time; when it is we who gave up, nothing is known of
-          // the container.
-          const silent =
-            timeoutMs > 0 && options.clock.monotonicMs() - askedMs >= timeoutMs - clockSlackMs;
-          if (silent) runtime.health.check();
-          throw silent
-            ? new Error(`the container runtime did not answer: ${messageOf(error)}`)
-            : error;
-        });
-      return {
-        exitCode: done.exitCode,
-        output: Buffer.concat([done.stdout, done.stderr])
-          .subarray(0, longestOutputBytes)
-          .toString(),
-      };
-    },
+    exec: execInContainer({ clock: options.clock, cri: runtime.cri, health: runtime.health }),
   };
 }
