@@ -245,19 +245,17 @@ describe('Ingress', () => {
   it('shows requests while somebody looks, and counts them', async () => {
     onTestFailed(failed);
     const skiff = join(root, 'dist/skiff');
-    const command = ['timeout', '-s', 'INT', '20', skiff, 'ingress-log'];
-    const looking = cluster.node.start(command, 'ingress.log');
-    const ended = new Promise((resolve) => looking.once('close', resolve));
-    const seen = (): string => readFileSync(join(cluster.node.disk, 'ingress.log'), 'utf8');
-    await until('the request is shown', () => {
+    let over = false;
+    const looking = cluster.node
+      .lookBeside(['timeout', '-s', 'INT', '8', skiff, 'ingress-log'], { timeoutMs: 60_000 })
+      .finally(() => (over = true));
+    await until('it has ended', () => {
       get('a.test', '/sub/?q=1');
-      return /"GET a\.test\/sub\/\?q=1 HTTP\/1\.1" 200 /.test(seen());
+      return over;
     });
-    expect(seen()).toContain(`${cluster.node.hostIp} - - [`);
-    await ended;
-    const last = seen();
-    get('a.test', '/after');
-    expect(seen()).toBe(last);
+    const { stdout } = await looking;
+    expect(stdout).toMatch(/"GET a\.test\/sub\/\?q=1 HTTP\/1\.1" 200 /);
+    expect(stdout).toContain(`${cluster.node.hostIp} - - [`);
     const counts = cluster.k('get', '--raw', '/api/v1/nodes/server/proxy/metrics/ingress');
     expect(counts).toMatch(/^haproxy_frontend_http_requests_total\{proxy="web"\} [1-9]/m);
   });
