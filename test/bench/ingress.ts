@@ -230,7 +230,7 @@ function load(perSecond: number): { end(): Promise<Record<string, number>> } {
   };
 }
 
-const { host = '', port, ...keys } = placeOf(cluster.kubeconfig);
+const { host = '', port, ...keys } = placeOf(readFileSync(cluster.kubeconfig, 'utf8'));
 const session = connectHttp2(`https://${host}:${port}`, keys);
 function patch(path: string, body: object): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@
  */
 import { createServer } from 'node:net';
 import { connect as connectHttp2 } from 'node:http2';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busybox } from '../e2e/images.ts';
 import { TestCluster, until } from '../e2e/node.ts';
@@ -33,7 +33,7 @@ await new Promise<void>((resolve) => sink.listen(0, hostIp, resolve));
 const at = sink.address();
 const port = typeof at === 'object' && at ? at.port : 0;
 
-const { host = '', port: apiPort, ...keys } = placeOf(cluster.kubeconfig);
+const { host = '', port: apiPort, ...keys } = placeOf(readFileSync(cluster.kubeconfig, 'utf8'));
 const session = connectHttp2(`https://${host}:${apiPort}`, keys);
 function post(path: string, body: object): Promise<void> {
   return new Promise((resolve, reject) => {

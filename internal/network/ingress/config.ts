@@ -1,4 +1,5 @@
 import { longestRewritten } from '../../api/ingress/routes.ts';
+import type { Protocol } from '../../api/ingress/targets.ts';
 import { gatewayScript } from './gateway-lua.ts';
 import { hash } from './table.ts';
 
@@ -68,7 +69,7 @@ export const bufferBytes = 32_768;
 const route = {
   ip: 'var(txn.route),field(1,|)',
   port: 'var(txn.route),field(2,|)',
-  protocol: 'var(txn.route),field(3,|)',
+  backend: 'var(txn.route),field(3,|)',
   policy: 'var(txn.route),field(4,|)',
   pool: 'var(txn.route),field(5,|)',
   elements: 'var(txn.route),field(6,|)',
@@ -100,18 +101,20 @@ const say = (status: number, text: string, when: string, more = ''): string =>
 
 /** The maps are asked for the host, then for `*` in the place of its first label, then for any. */
 function lookUps(dir: string): string[] {
-  const keys = [
-    'var(txn.host),concat(,txn.path)',
-    'var(txn.host),regsub(^[^.]*,*),concat(,txn.path)',
-    'var(txn.path)',
-  ];
   const unless = `unless ${found('route')}`;
-  return keys.flatMap((key) => [
-    set('key', key, unless),
-    set('route', `var(txn.key),map_str(${mapFile(dir, 'exact')})`, unless),
-    set('keys', 'var(txn.key),concat(/)', unless),
-    set('route', `var(txn.keys),map_beg(${mapFile(dir, 'prefix')})`, unless),
-  ]);
+  const [exact, prefix] = [
+    `map_str(${mapFile(dir, 'exact')})`,
+    `map_beg(${mapFile(dir, 'prefix')})`,
+  ];
+  const wild = 'var(txn.host),regsub(^[^.]*,*)';
+  return [
+    ...['var(txn.host)', wild].flatMap((host) => [
+      set('route', `${host},concat(,txn.path),${exact}`, unless),
+      set('route', `${host},concat(,txn.path,/),${prefix}`, unless),
+    ]),
+    set('route', `var(txn.path),${exact}`, unless),
+    set('route', `var(txn.path),concat(/),${prefix}`, unless),
+  ];
 }
 
 /** Who may come, and with what. A policy that is named and not there lets in nobody. */
@@ -206,8 +209,6 @@ function choice(dir: string): string[] {
   const pooled = `if ${has(route.pool)}`;
   const chosen = `${pooled} !${found('member')}`;
   return [
-    set('ip', route.ip),
-    set('port', route.port),
     set('pool', route.pool, pooled),
     set('cookie', `req.cook(${stickyCookie})`, `if ${is(policy.sticky, 's')}`),
     set('member', `var(txn.pool),concat(/e,txn.cookie),${pools}`, `${pooled} ${found('cookie')}`),
@@ -245,21 +246,23 @@ const gateways = (dir: string): string[] => [
   `http-response lua.gateway-answer if ${found('answer')}`,
 ];
 
+/** What every request meets: few rules, and the expensive ones only where a path asks for them. */
 function rules(dir: string, lua: boolean): string[] {
   const { file, key } = logSwitch;
   return [
     `http-request set-log-level silent unless { str(${key}),map_str(${file(dir)}) -m found }`,
     set('host', 'req.hdr(host),host_only,lower'),
+    set('path', 'path'),
     // As the backend will read it, so that no rule is walked around.
-    set('path', 'path,url_dec,regsub(//+,/,g)'),
-    say(400, 'path has . or .. elements', 'if { var(txn.path) -m reg (^|/)[.][.]?(/|$) }'),
+    set('path', 'path,url_dec,regsub(//+,/,g)', 'if { path -m sub % // }'),
+    say(
+      400,
+      'path has . or .. elements',
+      'if { var(txn.path) -m sub /. } { var(txn.path) -m reg (^|/)[.][.]?(/|$) }',
+    ),
     ...(lua ? gateways(dir) : []),
     ...lookUps(dir),
     say(404, 'no Ingress and no Gateway matches this request', `unless ${found('route')}`),
-    ...guards(dir),
-    say(503, 'service not found', `if ${is(route.protocol, '-')}`),
-    ...choice(dir),
-    ...rewriting(),
     'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
     'http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
     'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
@@ -267,15 +270,36 @@ function rules(dir: string, lua: boolean): string[] {
     'http-request set-header X-Real-IP %[src]',
     'http-request del-header X-Forwarded-For',
     'option forwardfor',
-    `http-response set-header Strict-Transport-Security max-age=%[${policy.hsts}] if { ssl_fc } ` +
-      has(policy.hsts),
-    `http-response add-header Set-Cookie "${stickyCookie}=%[var(txn.member),field(3,|)]; ` +
-      `Path=%[${route.cookiePath}]; HttpOnly; SameSite=Lax" if ${found('new')}`,
-    `use_backend h2c if ${is(route.protocol, 'h2c')}`,
-    `use_backend https if ${is(route.protocol, 'https')}`,
-    'default_backend h1',
+    `use_backend %[${route.backend}]`,
+    `default_backend ${nobody}`,
   ];
 }
+
+/** The backend of a route whose target is not there. */
+export const nobody = 'none';
+/** What the name of a backend ends with that asks for more of a request, or chooses endpoints. */
+export const withPolicy = '-full';
+
+/** What only routes meet that have a policy, or endpoints to choose from. */
+const policyRules = (dir: string): string[] => [
+  ...guards(dir),
+  ...choice(dir),
+  ...rewriting(),
+  `http-response set-header Strict-Transport-Security max-age=%[${policy.hsts}] if { ssl_fc } ` +
+    has(policy.hsts),
+  `http-response add-header Set-Cookie "${stickyCookie}=%[var(txn.member),field(3,|)]; ` +
+    `Path=%[${route.cookiePath}]; HttpOnly; SameSite=Lax" if ${found('new')}`,
+  `http-request set-timeout server ${policy.timeout} if ${has(policy.timeout)}`,
+];
+
+/** How backends are spoken to. */
+const servers = {
+  h1: '',
+  h2c: ' proto h2',
+  https: ' ssl verify none sni var(txn.host)',
+} satisfies Record<Protocol, string>;
+const notFound =
+  '  http-request return status 503 content-type text/plain string "service not found"';
 
 /** As the common log format has it, with the name of the host, milliseconds and the target. */
 const logFormat =
@@ -301,11 +325,14 @@ export function haproxyConfig({
   lua,
   metrics,
 }: Places & Abilities): string {
-  const backend = (name: string, more: string): string[] => [
+  const target = [`  ${set('ip', route.ip)}`, `  ${set('port', route.port)}`];
+  const guarded = policyRules(dir).map((rule) => `  ${rule}`);
+  const backend = (name: string, more: string, before: string[] = []): string[] => [
     `backend ${name}`,
+    ...target,
+    ...before,
     '  http-request set-dst var(txn.ip)',
     '  http-request set-dst-port var(txn.port)',
-    `  http-request set-timeout server ${policy.timeout} if ${has(policy.timeout)}`,
     `  http-request set-timeout server var(txn.wait) if ${found('wait')}`,
     // A request that may be sent twice is, when a connection that was kept has just ended.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
@@ -354,9 +381,15 @@ export function haproxyConfig({
     '  tcp-request connection expect-proxy layer4 if ' +
       `{ src,map_ip(${mapFile(dir, 'proxies')}) -m found }`,
     ...rules(dir, lua).map((rule) => `  ${rule}`),
-    ...backend('h1', ''),
-    ...backend('h2c', ' proto h2'),
-    ...backend('https', ' ssl verify none sni var(txn.host)'),
+    ...Object.entries(servers).flatMap(([name, more]) => [
+      ...backend(name, more),
+      ...backend(name + withPolicy, more, guarded),
+    ]),
+    `backend ${nobody}`,
+    notFound,
+    `backend ${nobody}${withPolicy}`,
+    ...guarded,
+    notFound,
     ...(metrics ? metricsFrontend(dir) : []),
     `ring ${logRing}`,
     '  format raw',

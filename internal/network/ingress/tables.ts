@@ -14,7 +14,7 @@ import {
   type Port,
 } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
-import type { MapName } from './config.ts';
+import { nobody, withPolicy, type MapName } from './config.ts';
 import { gatewayTables } from './gateway-tables.ts';
 import { hash, type Table } from './table.ts';
 
@@ -70,8 +70,9 @@ function targetOf(
   view: TableView,
   pools: Map<string, string>,
 ): (string | number)[] {
-  if (!target) return [none, none, none, policy, none];
-  if (!('pool' in target)) return [target.ip, target.port, target.protocol, policy, none];
+  const full = policy === none ? '' : withPolicy;
+  if (!target) return [none, none, nobody + full, policy, none];
+  if (!('pool' in target)) return [target.ip, target.port, target.protocol + full, policy, none];
   const { pool } = target;
   const id = hash(`${pool.namespace}/${pool.service}/${pool.port.name ?? ''}`);
   const endpoints = view.endpoints(pool);
@@ -81,7 +82,7 @@ function targetOf(
     const value = `${ip}|${port}|${name}`;
     pools.set(`${id}/i${i}`, value).set(`${id}/e${name}`, value);
   });
-  return [none, none, target.protocol, policy, id];
+  return [none, none, target.protocol + withPolicy, policy, id];
 }
 
 /** `elements|path`: how much a rewrite takes away, and where a cookie counts. */
