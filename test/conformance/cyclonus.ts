@@ -77,14 +77,14 @@ const plain = (text: string): string =>
     .replace(/\s+/g, ' ');
 const report = existsSync(junit) ? readFileSync(junit, 'utf8') : '';
 const cases: Case[] = [
-  ...report.matchAll(/<testcase [^>]*?name="([^"]*)"[^>]*>(.*?)<\/testcase>/gs),
+  ...report.matchAll(/<testcase [^>]*?\sname="([^"]*)"[^>]*>(.*?)<\/testcase>/gs),
 ].map(([, name = '', inner = '']) => ({ name: plain(name), passed: !inner.includes('<failure') }));
 const said = readFileSync(log, 'utf8');
 const planned = Number(/^testing (\d+) cases$/m.exec(said)?.[1] ?? 0);
 const wrong = cases.filter((one) => !one.passed);
-const verdicts = [...said.matchAll(/^\| probe on (\S+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|/gm)].map(
-  ([, protocol, right, bad]) => `${protocol}: ${right} right, ${bad} wrong`,
-);
+const verdicts = [...said.matchAll(/^\| probe on (\S+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|/gm)]
+  .filter(([, , right, bad]) => Number(right) + Number(bad) > 0)
+  .map(([, protocol, right, bad]) => `${protocol}: ${right} right, ${bad} wrong`);
 process.stdout.write(
   `status ${String(code)}: ${planned} cases, ${cases.length - wrong.length} passed, ` +
     `${wrong.length} failed; verdicts of ${verdicts.join('; ')}\n` +
