@@ -3,14 +3,12 @@
  * three CRI calls made by a script on the same containerd, in turns. Usage: pods.ts [STARTS]
  * [ROUNDS]. `pods.ts api|calls STARTS` is one half, and runs inside the node.
  */
-import { readFileSync } from 'node:fs';
-import { load } from 'js-yaml';
 import { connectRuntime } from '../../internal/agent/cri/client.ts';
 import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
-import { httpClient } from '../../internal/client/http.ts';
 import { refs } from '../../internal/client/refs.ts';
 import { busybox } from '../e2e/images.ts';
 import { TestCluster, until } from '../e2e/node.ts';
+import { adminClient } from './admin-client.ts';
 
 const image = 'docker.io/library/busybox:test';
 /** Ends at once when asked to, so that one start does not run beside the end of another. */
@@ -21,18 +19,7 @@ const at = (values: number[], share: number): number =>
   ] ?? NaN;
 
 async function throughApi(starts: number): Promise<number[]> {
-  const config = load(readFileSync('/etc/skiff/skiff.yaml', 'utf8')) as {
-    clusters: { cluster: Record<string, string> }[];
-    users: { user: Record<string, string> }[];
-  };
-  const text = (value: string | undefined): string => Buffer.from(value ?? '', 'base64').toString();
-  const [c, u] = [config.clusters[0]?.cluster ?? {}, config.users[0]?.user ?? {}];
-  const client = httpClient({
-    server: c['server'] ?? '',
-    ca: text(c['certificate-authority-data']),
-    cert: text(u['client-certificate-data']),
-    key: text(u['client-key-data']),
-  });
+  const client = adminClient();
   const waiting = new Map<string, { running(): void; gone(): void }>();
   const watch = client.watch<Pod>(
     refs.pods,

@@ -48,11 +48,15 @@ export class PlayedSidecars {
   readonly #driver: string;
   readonly #client: Client;
   #policies = new Map<string, string>();
+  /** Made for a claim, and not known to the cluster yet: by the claim's uid. */
+  readonly #unknown = new Map<string, string>();
 
   constructor(cluster: Kubectl, driver: string, socket: string) {
     this.#cluster = cluster;
     this.#driver = driver;
-    this.#client = new Client(`unix://${socket}`, credentials.createInsecure());
+    // The driver's machine may be away for a while.
+    const options = { 'grpc.max_reconnect_backoff_ms': 500 };
+    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), options);
   }
 
   call<T>(name: string, asked: object): Promise<T> {
@@ -78,6 +82,12 @@ export class PlayedSidecars {
         .map(({ metadata, reclaimPolicy = 'Delete' }) => [metadata.name, reclaimPolicy]),
     );
     const volumes = items.filter(({ kind }) => kind === 'PersistentVolume');
+    for (const [uid, volumeId] of this.#unknown) {
+      const shown = volumes.some(({ metadata }) => metadata.name === `pvc-${uid}`);
+      if (!shown && items.some(({ metadata }) => metadata.uid === uid)) continue;
+      if (!shown) await this.call('DeleteVolume', { volumeId });
+      this.#unknown.delete(uid);
+    }
     for (const one of items)
       if (one.kind === 'PersistentVolumeClaim') await this.#claim(one, volumes);
       else if (one.kind === 'VolumeAttachment') await this.#attachment(one, volumes);
@@ -126,7 +136,9 @@ export class PlayedSidecars {
           csi: { driver: this.#driver, volumeHandle: volume.volumeId },
         },
       };
+      this.#unknown.set(uid, volume.volumeId);
       this.#cluster.apply(JSON.stringify(made));
+      this.#unknown.delete(uid);
       return;
     }
     const volume = volumes.find((one) => one.metadata.name === spec.volumeName);

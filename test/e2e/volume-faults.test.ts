@@ -229,9 +229,10 @@ function mountTroubles(all: Volume[]): string[] {
   const names = using.map(({ metadata }) => metadata.name);
   if (attached.sort().join() !== names.sort().join())
     found.push(`attached: ${attached}; in use: ${names}`);
+  // Only pods with a driver's volumes have a folder there.
   const pods = readdirSync(onDisk('var/lib/kubelet/pods'));
-  const live = slots.filter((slot) => slot.running).length;
-  if (pods.length !== live) found.push(`${live} pods, and folders of ${pods}`);
+  if (pods.length !== running.length)
+    found.push(`${running.length} pods use the driver, and there are folders of ${pods}`);
   return found;
 }
 
@@ -249,7 +250,7 @@ async function upAgain(cut: boolean): Promise<void> {
     await cluster.node.boot();
   }
   cluster.startServer();
-  await cluster.ready();
+  await cluster.ready(120_000);
   if (cut) startDriver();
 }
 
@@ -260,6 +261,7 @@ async function round(played: PlayedSidecars, story: string[]): Promise<void> {
   const harm = harmIn(after, cut)
     .then(() => upAgain(cut))
     .finally(() => (over = true));
+  harm.catch(() => undefined); // told when it is waited for
   const told = [`${cut ? 'power cut' : 'kill -9'} after ${after} s`];
   for (const slot of rng.shuffled(slots).slice(0, rng.between(1, 4))) {
     const { told: what, commands } = change(slot);
