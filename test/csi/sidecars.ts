@@ -75,9 +75,10 @@ export class PlayedSidecars {
   /** Does what is to be done now. */
   async pass(): Promise<void> {
     const text = this.#cluster.k('get', 'pvc,pv,volumeattachments,sc', '-A', '-o', 'json');
-    const { items } = JSON.parse(text) as { items: Listed[] };
+    const all = (JSON.parse(text) as { items: Listed[] }).items;
+    const items = all.filter(({ kind }) => kind !== 'StorageClass');
     this.#policies = new Map(
-      items
+      all
         .filter(({ kind }) => kind === 'StorageClass')
         .map(({ metadata, reclaimPolicy = 'Delete' }) => [metadata.name, reclaimPolicy]),
     );
