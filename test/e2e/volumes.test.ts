@@ -175,6 +175,58 @@ spec:
   });
 });
 
+const fiftyClaims = (size: string): string =>
+  Array.from(
+    { length: 50 },
+    (_, i) => `
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: fifty-${i}, labels: {app: fifty}}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: ${size}}}}
+`,
+  ).join('---');
+const fivePods = Array.from({ length: 5 }, (_, pod) => {
+  const own = Array.from({ length: 10 }, (_, i) => `fifty-${pod * 10 + i}`);
+  return `
+apiVersion: v1
+kind: Pod
+metadata: {name: fifty-${pod}, labels: {app: fifty}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: docker.io/library/busybox:test
+    command: [sh, -c, "for d in /data/*; do head -c 65536 /dev/zero > $d/fill; done; touch /done; sleep 3600"]
+    readinessProbe: {exec: {command: [test, -e, /done]}, periodSeconds: 1}
+    volumeMounts: [${own.map((name) => `{name: ${name}, mountPath: /data/${name}}`).join(', ')}]
+  volumes: [${own.map((name) => `{name: ${name}, persistentVolumeClaim: {claimName: ${name}}}`).join(', ')}]
+`;
+}).join('---');
+
+it('fifty claims are made, filled, grown and deleted at once, and nothing is left', async () => {
+  onTestFailed(() => void (failed = true));
+  const mounts = (): string => cluster.node.look(['cat', '/proc/self/mounts']).stdout;
+  const sizes = (): string => get('pvc -l app=fifty', '.items[*].status.capacity.storage');
+  await until('earlier pods are gone', () => get('pods', '.items[*].metadata.name') === '');
+  const before = mounts();
+  cluster.apply(`${fiftyClaims('1Mi')}---${fivePods}`);
+  cluster.k('wait', '--for=condition=Ready', 'pod', '-l', 'app=fifty', '--timeout=180s');
+  const folders = readdirSync(onDisk(storage));
+  expect(folders).toHaveLength(50);
+  for (const folder of folders)
+    expect(readFileSync(onDisk(`${storage}/${folder}/fill`))).toHaveLength(65536);
+  cluster.apply(fiftyClaims('2Mi'));
+  const grown = Array.from({ length: 50 }, () => '2Mi').join(' ');
+  await until('all have grown', () => sizes() === grown, { seen: sizes });
+  cluster.k('delete', 'pods,pvc', '-l', 'app=fifty', '--timeout=120s');
+  await until('no volume is left', () => get('pv', '.items[*].metadata.name') === '', {
+    seen: () => cluster.kubectl(['get', 'events,pv', '-A']).stdout.slice(-5000),
+  });
+  expect(readdirSync(onDisk(storage))).toEqual([]);
+  await until('no mount is left', () => mounts() === before, { seen: mounts });
+  expect(readdirSync(onDisk('var/lib/skiff/agent/pods'))).toEqual([]);
+}, 600_000);
+
 const ofDevice = (device: string, mode: string, options = ''): string => `
 apiVersion: v1
 kind: PersistentVolume
@@ -248,6 +300,20 @@ it('a device is written to as it is; as files it is given a file system and moun
     await cluster.ready();
     expect(mounted().trim().split('\n')).toHaveLength(1);
     await until('the pod has it still', () => file() === '0\n');
+    // The administrator makes the device larger, and says so: the file system follows.
+    const room = (): number =>
+      Number(cluster.kubectl(['exec', 'filesystem', '--', 'stat', '-fc', '%b', '/data']).stdout);
+    const roomBefore = room();
+    ok(['truncate', '-s', '96M', onDisk('files')]);
+    ok(['losetup', '-c', devices[1]!]);
+    const larger = JSON.stringify({ spec: { capacity: { storage: '96Mi' } } });
+    cluster.k('patch', 'pv', 'filesystem', '--type=merge', '-p', larger);
+    await until(
+      'the claim has grown',
+      () => get('pvc filesystem', '.status.capacity.storage') === '96Mi',
+      { timeoutMs: 90_000 },
+    );
+    expect(room()).toBeGreaterThan(roomBefore * 1.3);
     cluster.k('delete', 'pod', 'block', 'filesystem');
     await until('nothing is mounted', () => mounted() === '');
     expect(ok(['blkid', '-o', 'value', '-s', 'TYPE', devices[1]!])).toBe('ext4\n');
@@ -255,4 +321,4 @@ it('a device is written to as it is; as files it is given a file system and moun
     cluster.kubectl(['delete', 'pod', 'block', 'filesystem', '--force', '--wait=true']);
     for (const device of devices) ok(['losetup', '-d', device]);
   }
-});
+}, 300_000);

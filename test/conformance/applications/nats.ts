@@ -62,7 +62,7 @@ spec:
 /** What a server says to these lines of its protocol, spoken from the machine itself. */
 function said(cluster: TestCluster, pod: string, lines: string[]): string {
   const ip = cluster.k('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}');
-  const script = `(printf '%s' "$0"; sleep 2) | timeout 5 nc -q 1 ${ip} 4222`;
+  const script = `exec 3<>/dev/tcp/${ip}/4222; printf %s "$0" >&3; timeout 2 cat <&3`;
   const hello = 'CONNECT {"verbose":false,"pedantic":false}\r\nSUB answers 1\r\n';
   return cluster.node.look(['bash', '-c', script, hello + lines.map((l) => `${l}\r\n`).join('')])
     .stdout;
