@@ -12,6 +12,7 @@ import { busybox } from '../e2e/images.ts';
 import { TestCluster } from '../e2e/node.ts';
 import { type Application, archiveOf } from './applications/application.ts';
 import { certManager } from './applications/cert-manager.ts';
+import { mesh } from './applications/mesh.ts';
 import { metricsServer } from './applications/metrics-server.ts';
 import { nats } from './applications/nats.ts';
 import { prometheus } from './applications/prometheus.ts';
@@ -25,7 +26,7 @@ if (!values.instruments) {
   process.exit(1);
 }
 const folder = resolve(values.instruments, 'apps');
-const all: Application[] = [nats, sampleController, metricsServer, certManager, prometheus];
+const all: Application[] = [nats, mesh, sampleController, metricsServer, certManager, prometheus];
 const chosen = all.filter(({ name }) => name.toLowerCase().includes(values.only ?? ''));
 const rows: string[] = [];
 const told = (name: string, state: string, seconds: number, why = ''): void => {
