@@ -108,6 +108,23 @@ describe('a device of the node', () => {
     expect(mounts.grown).toHaveLength(1);
   });
 
+  it.each([
+    ['a folder', { local: { path: '/disk' } }],
+    ['a device as it is', { local: { path: '/dev/loop7' }, volumeMode: 'Block' }],
+  ])('%s has grown when its administrator says so', async (_what, spec) => {
+    await files.disk.makeDir('test', '/disk');
+    await mount({ ...spec, capacity: { storage: '2Gi' } });
+    await client.patch(
+      refs.persistentVolumeClaims,
+      { namespace: 'ns', name: 'data', subresource: 'status' },
+      { type: 'merge', body: { status: { capacity: { storage: '1Gi' }, phase: 'Bound' } } },
+    );
+    await clock.advance(60_000);
+    const [claim] = client.all<PersistentVolumeClaim>(refs.persistentVolumeClaims);
+    expect(claim?.status?.capacity?.['storage']).toBe('2Gi');
+    expect(mounts.grown).toEqual([]);
+  });
+
   it('keeps what is on it', async () => {
     mounts.devices.set('/dev/loop7', 'btrfs');
     await mount({ local: { path: '/dev/loop7' } }, true);

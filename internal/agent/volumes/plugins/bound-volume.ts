@@ -1,5 +1,6 @@
 import type { PersistentVolume } from '../../../api/generated/types/core-v1.ts';
 import type { PersistentVolumeClaim } from '../../../api/generated/types/core-v1.ts';
+import { annotationOf, annotations } from '../../../api/storage/claims.ts';
 import type { Client } from '../../../client/client.ts';
 import { refs } from '../../../client/refs.ts';
 import type { MountedVolume } from '../container-mounts.ts';
@@ -11,6 +12,9 @@ import { csiDriverMissing } from './csi.ts';
 import { checkHostPath } from './host-path.ts';
 import { setUpLocal } from './local.ts';
 import { mountNfs } from './nfs.ts';
+
+/** The server's own provisioner. */
+const localPath = 'rancher.io/local-path';
 
 /** PersistentVolumes that one pod alone may use (ReadWriteOncePod), and the pod that does. */
 export class SoleUse {
@@ -136,7 +140,11 @@ async function placeOf(
   const options = [...(of.readOnly ? ['ro'] : []), ...(spec.mountOptions ?? [])];
   if (spec.local) {
     const dir = volumeDir(podsDir, uid, 'local-volume', name);
-    return await setUpLocal(spec.local, { doors, dir, block, options });
+    const place = await setUpLocal(spec.local, { doors, dir, block, options });
+    // The server tells a claim of its own class how large it is. An administrator's folder, or a
+    // device that is used as it is, has the room already, and only its claim does not know.
+    const own = annotationOf({ metadata }, annotations.provisionedBy) === localPath;
+    return own ? place : { grow: () => Promise.resolve(), ...place };
   }
   if (block) throw new Error('no block volume plugin matched');
   if (spec.nfs) {
