@@ -11,7 +11,7 @@ import { putHelm } from '../e2e/charts.ts';
 import { busybox } from '../e2e/images.ts';
 import { TestCluster } from '../e2e/node.ts';
 import { type Application, archiveOf } from './applications/application.ts';
-import { certManager } from './applications/cert-manager.ts';
+import { certManager } from './applications/certificates.ts';
 import { mesh } from './applications/mesh.ts';
 import { metricsServer } from './applications/metrics-server.ts';
 import { nats } from './applications/nats.ts';

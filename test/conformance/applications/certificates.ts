@@ -72,7 +72,8 @@ spec:
 
 /** What the Ingress shows to whoever speaks TLS with it. */
 function shown(cluster: TestCluster): X509Certificate | undefined {
-  const ask = `openssl s_client -connect ${cluster.node.ip}:443 -servername secured.test </dev/null`;
+  const to = `${cluster.node.ip}:443`;
+  const ask = `openssl s_client -connect ${to} -servername secured.test </dev/null`;
   const { stdout } = cluster.node.look(['bash', '-c', ask], { timeoutMs: 10_000 });
   const [pem] = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(stdout) ?? [];
   return pem === undefined ? undefined : new X509Certificate(pem);
