@@ -1,7 +1,8 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
-import { firstBackOffMs, longestBackOffMs, type BackOff } from './back-off.ts';
+import { backOffKey, firstBackOffMs, longestBackOffMs, type BackOff } from './back-off.ts';
 import type { PodCell } from './cell.ts';
 import type { PodRuntime, RuntimeContainer } from './model.ts';
 
@@ -76,12 +77,12 @@ export class Adoption {
  * had been kept waiting. What ended with its sandbox (the machine was off) did not crash, and waits
  * for nothing.
  */
-export function restoreBackOff(backOff: BackOff, uid: string, runtime: PodRuntime): void {
+export function restoreBackOff(backOff: BackOff, pod: Pod, runtime: PodRuntime): void {
   if (!runtime.sandboxes[0]?.ready) return;
   for (const name of new Set(runtime.containers.map((c) => c.name))) {
     const [newest, before] = runtime.containers.filter((c) => c.name === name);
     const seen = newest && before && backOffSeen(before, newest);
-    if (seen) backOff.restore(`${uid}/${name}`, seen);
+    if (seen) backOff.restore(backOffKey(pod, name), seen);
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { BackOff, goDuration } from './back-off.ts';
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { BackOff, backOffKey, goDuration } from './back-off.ts';
 
 it('doubles from ten seconds to five minutes and forgets after ten quiet minutes', () => {
   const backOff = new BackOff();
@@ -25,4 +26,22 @@ it('writes durations as Go does', () => {
     '1.234s',
     '1h0m0s',
   ]);
+});
+
+it('begins anew for another image or other resources, and for each container by itself', () => {
+  const pod = (image: string, cpu: string): Pick<Pod, 'metadata' | 'spec'> => ({
+    metadata: { uid: 'u', name: 'p' },
+    spec: {
+      initContainers: [{ name: 'side', image, resources: {} }],
+      containers: [{ name: 'main', image, resources: { limits: { cpu } } }],
+    },
+  });
+  const first = pod('a', '1');
+  const keys = [pod('a', '1'), pod('b', '1'), pod('a', '2')].map((one) => backOffKey(one, 'main'));
+  expect(keys[0]).toBe(backOffKey(first, 'main'));
+  expect(new Set([...keys, backOffKey(first, 'side')]).size).toBe(4);
+  const backOff = new BackOff();
+  for (const key of keys) backOff.next(key, 1000);
+  backOff.forget('u/');
+  expect(keys.map((key) => backOff.current(key))).toEqual([0, 0, 0]);
 });

@@ -1,3 +1,5 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+
 /** The kubelet's container restart and image pull back-off. */
 export const firstBackOffMs = 10_000;
 export const longestBackOffMs = 300_000;
@@ -67,6 +69,21 @@ export class BackOff {
 
 function expired(entry: Entry, atMs: number): boolean {
   return atMs - entry.lastMs > longestBackOffMs * 2;
+}
+
+/**
+ * What a container's restarts are counted under. Another image or other resources are a new try
+ * (kubelet's GetBackoffKey).
+ */
+export function backOffKey(
+  { metadata, spec }: Pick<Pod, 'metadata' | 'spec'>,
+  name: string,
+): string {
+  const container = [...(spec.initContainers ?? []), ...spec.containers].find(
+    (one) => one.name === name,
+  );
+  const { image = '', resources = {} } = container ?? {};
+  return `${metadata.uid}/${name}/${image}/${JSON.stringify(resources)}`;
 }
 
 /** A duration as Go prints it: `10s`, `1m20s`, `5m0s`. */

@@ -4,7 +4,7 @@ import { podLogDirectory } from '../config/sandbox-config.ts';
 import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
 import type { Kill } from './action-types.ts';
 import type { Adoption } from './adoption.ts';
-import { goDuration } from './back-off.ts';
+import { backOffKey, goDuration } from './back-off.ts';
 import type { PodCell } from './cell.ts';
 import { containerReference } from './container-reference.ts';
 import { linkLog, removeLog, unlinkLogs } from './log-links.ts';
@@ -200,7 +200,7 @@ export class Performer {
     const cell = this.#cell;
     const { backOff, clock } = this.#ports;
     cell.signal.throwIfAborted();
-    const key = `${cell.pod.metadata.uid}/${container.name}`;
+    const key = backOffKey(cell.pod, container.name);
     const now = startOrWait(container, cell.state.runtime, {
       backOffMs: (_name, endedMs) => backOff.remainingMs(key, endedMs, clock.now()),
     });
@@ -269,7 +269,7 @@ export class Performer {
 
   #wait({ container, waitMs }: Of<'wait'>): void {
     const { pod, state } = this.#cell;
-    const backOffMs = this.#ports.backOff.current(`${pod.metadata.uid}/${container.name}`);
+    const backOffMs = this.#ports.backOff.current(backOffKey(pod, container.name));
     const message =
       `back-off ${goDuration(backOffMs)} restarting failed container=${container.name} ` +
       `pod=${podText(pod)}`;

@@ -4,6 +4,7 @@ import { timeOf } from '../../api/times.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { ProbeVerdict } from './action-types.ts';
 import { Adoption, restoreBackOff } from './adoption.ts';
+import { backOffKey } from './back-off.ts';
 import type { PodCell } from './cell.ts';
 import type { PodRuntime } from './model.ts';
 import { isNews } from './news.ts';
@@ -275,7 +276,7 @@ export class PodWorker {
     const { runtime, restored } = this.#state;
     if (restored && !this.#looked) {
       this.#looked = true;
-      restoreBackOff(this.#ports.backOff, this.uid, runtime);
+      restoreBackOff(this.#ports.backOff, this.#pod, runtime);
       // A node that starts without the server has not been told when its pods began.
       const oldest = runtime.sandboxes.at(-1);
       if (!this.#pod.status?.startTime && oldest)
@@ -300,7 +301,8 @@ export class PodWorker {
       nowMs,
       liveness: verdictOf('liveness'),
       startup: verdictOf('startup'),
-      backOffMs: (name, endedMs) => backOff.remainingMs(`${this.uid}/${name}`, endedMs, nowMs),
+      backOffMs: (name, endedMs) =>
+        backOff.remainingMs(backOffKey(this.#pod, name), endedMs, nowMs),
       finished: this.phase === 'running' && this.#teller.finished(),
       networkReady: readiness.network(),
       runtimeSettled: readiness.runtimeSettled(),
