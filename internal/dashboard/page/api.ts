@@ -76,6 +76,8 @@ function statusOf(text: string): Status {
 export const messageOf = (error: unknown): string =>
   error instanceof ApiFailure
     ? error.message
-    : error instanceof Error
+    : error instanceof TypeError
       ? `the server cannot be reached (${error.message})`
-      : String(error);
+      : error instanceof Error
+        ? error.message
+        : String(error);

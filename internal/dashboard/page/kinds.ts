@@ -11,12 +11,13 @@ const kind = (
 export const nodes = kind('', 'v1', 'nodes', 'Node', 'cluster');
 export const namespaces = kind('', 'v1', 'namespaces', 'Namespace', 'cluster');
 export const pods = kind('', 'v1', 'pods', 'Pod');
+export const events = kind('', 'v1', 'events', 'Event');
 const secrets = kind('', 'v1', 'secrets', 'Secret');
 const configMaps = kind('', 'v1', 'configmaps', 'ConfigMap');
 
 /** Views that are lists, in the order of the menu. */
 export const menu: { title: string; kinds: [string, Kind][] }[] = [
-  { title: 'News', kinds: [['Events', kind('', 'v1', 'events', 'Event')]] },
+  { title: 'News', kinds: [['Events', events]] },
   {
     title: 'Workloads',
     kinds: [
@@ -66,3 +67,8 @@ export const menu: { title: string; kinds: [string, Kind][] }[] = [
     ],
   },
 ];
+
+export const scalable = new Set(['deployments.apps', 'statefulsets.apps', 'replicasets.apps']);
+export const restartable = new Set(['deployments.apps', 'statefulsets.apps', 'daemonsets.apps']);
+export const idOf = ({ group, resource }: Kind): string =>
+  group === '' ? resource : `${resource}.${group}`;

@@ -45,7 +45,7 @@ export function ListState({
   return null;
 }
 
-function KindTable({
+export function KindTable({
   title,
   kind,
   listing,

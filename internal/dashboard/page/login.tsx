@@ -50,9 +50,7 @@ export function Login({ onDone, why }: { onDone: () => void; why: unknown }): JS
             }}
           />
         </label>
-        {error !== undefined && (
-          <Failure error={error instanceof ApiFailure ? error : plain(error)} />
-        )}
+        {error !== undefined && <Failure error={error} />}
         <p>
           <button type="submit" disabled={busy || text.trim() === ''}>
             Log in
@@ -70,5 +68,3 @@ export function Login({ onDone, why }: { onDone: () => void; why: unknown }): JS
     </main>
   );
 }
-
-const plain = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -7,7 +7,8 @@ import { ListView } from './list-view.tsx';
 import { NodesView } from './nodes.tsx';
 import type { KubeObject, ListOf } from './objects.ts';
 import { Foreign, Notice } from './parts.tsx';
-import { listPath, placeOf, readPlace, withQuery } from './paths.ts';
+import { NoObject, ObjectView } from './object-view.tsx';
+import { listPath, objectPlace, placeOf, readObjectPlace, readPlace, withQuery } from './paths.ts';
 import { rightsIn, SessionContext, whoAmI, type Rights, type Session } from './session.ts';
 import { applyTheme, ThemeSwitch } from './theme.tsx';
 
@@ -48,7 +49,9 @@ function App(): JSX.Element {
         },
         (error: unknown) => {
           setWho(undefined);
-          setWhy(error instanceof ApiFailure && error.code === 401 ? undefined : error);
+          // Nobody has said yet who they are: no fault.
+          const stranger = error instanceof ApiFailure && [401, 403].includes(error.code);
+          setWhy(stranger ? undefined : error);
         },
       )
       .finally(() => setAsked(true));
@@ -144,7 +147,7 @@ function Inside({
         ))}
       </nav>
       <main id="content" tabIndex={-1}>
-        <Content parts={place.parts} first={offered[0]?.views[0]} />
+        <Content {...place} first={offered[0]?.views[0]} />
       </main>
     </SessionContext.Provider>
   );
@@ -155,8 +158,20 @@ function skip(event: Event): void {
   document.getElementById('content')?.focus();
 }
 
-function Content({ parts, first }: { parts: string[]; first: View | undefined }): JSX.Element {
+function Content({
+  parts,
+  query,
+  first,
+}: {
+  parts: string[];
+  query: URLSearchParams;
+  first: View | undefined;
+}): JSX.Element {
   const [name] = parts;
+  if (name === 'object') {
+    const at = readObjectPlace(parts);
+    return at ? <ObjectView at={at} tab={query.get('tab')} key={objectPlace(at)} /> : <NoObject />;
+  }
   const view =
     name === undefined
       ? first

@@ -35,6 +35,15 @@ export interface NodeObject extends KubeObject {
   };
 }
 
+export interface PodObject extends KubeObject {
+  spec?: {
+    containers?: { name: string }[];
+    initContainers?: { name: string }[];
+    ephemeralContainers?: { name: string }[];
+  };
+  status?: { phase?: string };
+}
+
 export interface TableColumn {
   name: string;
   type: string;
