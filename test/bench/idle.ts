@@ -1,6 +1,7 @@
 /**
  * An idle server with 10 pods: PSS, CPU, bytes written, context switches over MINUTES (default 10),
- * and then, where strace is installed, the calls of five minutes that wait for the disk.
+ * and then, where strace is installed, the calls of five minutes that wait for the disk. Usage:
+ * idle.ts [MINUTES [SETTLE, seconds before they begin [TRACED, seconds, 0 = none]]]
  */
 import { spawnSync } from 'node:child_process';
 import { busybox } from '../e2e/images.ts';
@@ -9,6 +10,7 @@ import { countersOf, processIn, tenPods, usedLine } from './counters.ts';
 
 const minutes = Number(process.argv[2] ?? 10);
 const settleSeconds = Number(process.argv[3] ?? 60);
+const tracedSeconds = Number(process.argv[4] ?? 300);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const cluster = new TestCluster();
@@ -24,8 +26,10 @@ const before = Object.entries(watched).map(([name, pid]) => ({ name, pid, was: c
 await sleep(minutes * 60_000);
 for (const { name, pid, was } of before)
   process.stdout.write(usedLine(name, was, countersOf(pid), minutes));
-for (const { name, pid } of before)
-  process.stdout.write(`${name}: ${syncsOf(pid, 300)} fsyncs in five minutes\n`);
+for (const { name, pid } of tracedSeconds > 0 ? before : [])
+  process.stdout.write(
+    `${name}: ${syncsOf(pid, tracedSeconds)} fsyncs in ${tracedSeconds} seconds\n`,
+  );
 cluster.down(false);
 
 /** Counted apart, after the rest: a traced process is slower. */
