@@ -51,6 +51,10 @@ const shown: Record<string, string> = {
     "apt's own folders in that work folder: apt asks for it",
   'internal/supervisor/airgap/load.ts makeDir 0o755': 'programs that all may read',
   'internal/supervisor/airgap/load.ts writeAtomic 0o755': 'as above',
+  'internal/supervisor/capsule/load.ts makeDir 0o711':
+    'the run folder, and the folder of the agent: as theirs are when they are made elsewhere',
+  'internal/supervisor/capsule/load.ts makeDir 0o755':
+    'the data folder, the folder of the configuration and that above the volumes',
   'internal/supervisor/credentials.ts makeDir 0o755':
     'the folder of the kubeconfig, whose mode the administrator chooses',
   'internal/supervisor/find-tool.ts makeDir 0o755':
