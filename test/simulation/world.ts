@@ -36,7 +36,8 @@ const inARow = 12;
  * for as long.
  */
 const peaceMs = 20 * 60_000;
-const calmMs = 30_000;
+/** A node that is gone is noticed after some 40 s, and its pods are not ready from then on. */
+const calmMs = 60_000;
 const firstStartMs = 10 * 60_000;
 
 /** A cluster to which things happen by chance. */
