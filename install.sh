@@ -248,7 +248,7 @@ bring_listed() { # NAME TO
 release_sums() {
   version=${INSTALL_SKIFF_VERSION:-}
   case $mirror in /*) ;; *) [ -n "$version" ] || version=$(channel_version) ;; esac
-  case $version in *[!0-9A-Za-z.+-]*) fatal "\"$version\" is no version" ;; esac
+  case $version in *[!0-9A-Za-z.+-]*) fatal "\"$version\" is not a version" ;; esac
   base=$mirror/$version
   if [ -z "$version" ] || ! bring "$base/sha256sums" "$work/sha256sums"; then
     # A mirror of one version alone.
