@@ -93,7 +93,8 @@ export class WatchClient {
     );
     const present = await this.#present();
     if (!waits()) return;
-    if ([...this.#watches.values()].every((watch) => watch.revision >= present))
+    const all = [...this.#watches.values()];
+    if (all.every((watch) => watch.revision >= present || this.#foundNothing(watch)))
       this.#progressed(present);
     else this.#stream?.send('WatchRequest', { progressRequest: {} });
   }
@@ -167,8 +168,13 @@ export class WatchClient {
     return createdMs === undefined || this.#clock.monotonicMs() - createdMs < catchesUpMs;
   }
 
+  /** A watch from the past that etcd has looked at, and that nothing came of. */
+  #foundNothing(watch: RemoteWatch): boolean {
+    return watch.request.startRevision !== undefined && !watch.served && !this.#catchesUp(watch);
+  }
+
+  /** Where each watch goes on after a broken stream is not moved by it: that has to be certain. */
   #progressed(revision: number): void {
-    for (const watch of this.#watches.values()) watch.revision = Math.max(watch.revision, revision);
     const asking = this.#asking;
     this.#asking = [];
     for (const resolve of asking) resolve(revision);
