@@ -2,6 +2,8 @@ import { request } from 'node:https';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, test, vi } from 'vitest';
 import { startDevServer, type DevServer } from '../apiserver/dev.ts';
+import { realRandom } from '../io/random.ts';
+import { issueCa } from '../pki/certificate.ts';
 import { Page } from './jsdom.fake.ts';
 
 // The page against an API server: every view, and what is changed by it.
@@ -111,6 +113,24 @@ describe('the page', () => {
     page.go('#/pods');
     await sees(shown);
     expect(page.all('img')).toEqual([]);
+  });
+
+  it('says when certificates end', async () => {
+    const lifeMs = 10 * 86_400_000;
+    const { cert } = issueCa({ nowMs: Date.UTC(2020, 0, 1), random: realRandom, cn: 'x', lifeMs });
+    for (const [name, text] of [
+      ['ended', cert],
+      ['broken', 'no certificate'],
+    ] as const)
+      await call('/api/v1/namespaces/default/secrets', {
+        metadata: { name },
+        type: 'kubernetes.io/tls',
+        data: { 'tls.crt': Buffer.from(text).toString('base64'), 'tls.key': '' },
+      });
+    page.go('#/tls-secrets');
+    await sees(/ended\s*default\s*2020-01-11\s*ended/);
+    await sees(/broken\s*default\s*cannot be read/);
+    page.go('#/pods');
   });
 
   it('follows what happens', async () => {

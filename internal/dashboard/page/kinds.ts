@@ -12,7 +12,7 @@ export const nodes = kind('', 'v1', 'nodes', 'Node', 'cluster');
 export const namespaces = kind('', 'v1', 'namespaces', 'Namespace', 'cluster');
 export const pods = kind('', 'v1', 'pods', 'Pod');
 export const events = kind('', 'v1', 'events', 'Event');
-const secrets = kind('', 'v1', 'secrets', 'Secret');
+export const secrets = kind('', 'v1', 'secrets', 'Secret');
 const configMaps = kind('', 'v1', 'configmaps', 'ConfigMap');
 
 /** Views that are lists, in the order of the menu. */

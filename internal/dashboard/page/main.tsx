@@ -11,6 +11,7 @@ import { NoObject, ObjectView } from './object-view.tsx';
 import { listPath, objectPlace, placeOf, readObjectPlace, readPlace, withQuery } from './paths.ts';
 import { rightsIn, SessionContext, whoAmI, type Rights, type Session } from './session.ts';
 import { applyTheme, ThemeSwitch } from './theme.tsx';
+import { TlsSecretsView } from './tls-secrets.tsx';
 
 interface View {
   place: string;
@@ -35,6 +36,14 @@ const groups: { title: string; views: View[] }[] = [
     })),
   })),
 ];
+groups
+  .find(({ title }) => title === 'Certificates')
+  ?.views.unshift({
+    place: 'tls-secrets',
+    title: 'TLS Secrets',
+    needs: ['', 'secrets'],
+    show: () => <TlsSecretsView />,
+  });
 
 function App(): JSX.Element {
   const [who, setWho] = useState<{ user: string; groups: string[] } | undefined>(undefined);

@@ -44,6 +44,10 @@ export interface PodObject extends KubeObject {
   status?: { phase?: string };
 }
 
+export interface SecretObject extends KubeObject {
+  data?: Record<string, string>;
+}
+
 export interface TableColumn {
   name: string;
   type: string;

@@ -77,7 +77,11 @@ describe('a bundle', () => {
     ],
     ['a file too many', (at: string) => writeFileSync(join(at, 'bin/more'), 'x'), /other files/],
     ['a file too few', (at: string) => rmSync(join(at, 'lib/a.so.1')), /other files/],
-    ['a link', (at: string) => symlinkSync('/etc/passwd', join(at, 'bin/link')), /not a regular file/],
+    [
+      'a link',
+      (at: string) => symlinkSync('/etc/passwd', join(at, 'bin/link')),
+      /not a regular file/,
+    ],
     ['no manifest', (at: string) => rmSync(join(at, 'manifest.json')), /not an air-gap bundle/],
   ])('with %s changes nothing', async (_what, change, expected) => {
     await load(bundle());
