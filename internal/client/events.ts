@@ -9,7 +9,7 @@ import type { Client } from './client.ts';
 import { refs } from './refs.ts';
 import { timeOf } from '../api/times.ts';
 
-/** The limits of client-go's event correlator (tools/record). */
+// The limits of client-go's event correlator (tools/record).
 /**
  * Each of one size, so that a cache grows with what it holds: one of at most so many entries takes
  * its 80 KB at once, and most recorders say little.
