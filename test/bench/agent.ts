@@ -60,7 +60,7 @@ cluster.apply(tenPods('one'));
 cluster.k('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=120s');
 await sleep(settleSeconds * 1000);
 const network = one.node.exec(['readlink', '/proc/self/ns/net']).stdout.trim();
-const agent = processIn(network, /^\S*\/skiff agent\b/);
+const agent = processIn(network, /^\/\S*skiff .*\bagent\b/);
 const was = countersOf(agent);
 await sleep(minutes * 60_000);
 process.stdout.write(usedLine('agent', was, countersOf(agent), minutes));
