@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join, normalize } from 'node:path';
+import { join } from 'node:path';
+import { memoryGroups } from './memory-groups.ts';
 
 /**
  * Has the kernel take back the pages of our own control group that it can read again: of 65 MB of
@@ -11,13 +12,11 @@ import { join, normalize } from 'node:path';
 export async function reclaimPages(root = '/'): Promise<boolean> {
   const groups = await textOf(join(root, 'proc/self/cgroup'));
   const swaps = (await textOf(join(root, 'proc/swaps'))).trim().split('\n').length > 1;
-  for (const line of groups.split('\n')) {
-    const [, controllers = '', path = ''] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
-    const first = controllers.split(',').includes('memory');
-    if (path === '' || (!first && controllers !== '')) continue;
+  for (const { version, mount, path } of memoryGroups(root, groups)) {
     if (/\/user\.slice(\/|$)/.test(path)) return false;
-    const base = join(root, first ? 'sys/fs/cgroup/memory' : 'sys/fs/cgroup', normalize(path));
-    if (await (first ? reclaimFirst(base, swaps) : reclaimSecond(base, swaps))) return true;
+    const group = join(mount, path);
+    const asked = version === 1 ? reclaimFirst(group, swaps) : reclaimSecond(group, swaps);
+    if (await asked) return true;
   }
   return false;
 }

@@ -12,6 +12,11 @@ const managed = { 'app.kubernetes.io/managed-by': 'skiff' };
 const role = 'local-path-provisioner-role';
 const binding = 'local-path-provisioner-bind';
 
+/** Where local volumes lie when no ConfigMap says otherwise. */
+export const localStorageDir = (
+  config: Pick<ServerConfig, 'dataDir' | 'localStoragePath'>,
+): string => config.localStoragePath ?? join(config.dataDir, 'storage');
+
 /** The objects of the local-path provisioner, under k3s' names. */
 function objects(path: string): [ref: ResourceRef, object: Packaged][] {
   const nodePathMap = [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [path] }];
@@ -91,7 +96,7 @@ interface Packaged {
  * it is: an administrator may have other paths for some nodes, or another default class.
  */
 export async function ensureLocalStorage(client: Client, config: ServerConfig): Promise<void> {
-  const path = config.localStoragePath ?? join(config.dataDir, 'storage');
+  const path = localStorageDir(config);
   await Promise.all(
     objects(path).map(([ref, object]) =>
       makeMissing(client, ref, { ...object, metadata: { ...object.metadata, labels: managed } }),

@@ -3,11 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { findProgram } from '../packages.ts';
 import { root, until } from './node.ts';
-
-export const chromiumProgram = (): string | undefined =>
-  ['chromium', 'chromium-browser', 'google-chrome'].map(findProgram).find(Boolean);
 
 interface Answer {
   id?: number;

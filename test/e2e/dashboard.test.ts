@@ -1,11 +1,11 @@
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { Browser, chromiumProgram } from './chromium.ts';
+import { requireProgram } from '../packages.ts';
+import { Browser } from './chromium.ts';
 import { busybox } from './images.ts';
 import { TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster();
-const program = chromiumProgram();
 let failed = false;
 let browser: Browser | undefined;
 
@@ -78,7 +78,7 @@ describe('the dashboard', () => {
   });
 });
 
-describe.skipIf(program === undefined)('in Chromium (left out where there is none)', () => {
+describe('in Chromium', () => {
   it('refuses a wrong token, and lets an administrator in', { timeout: 120_000 }, async () => {
     onTestFailed(() => void (failed = true));
     const token = account(
@@ -87,7 +87,7 @@ describe.skipIf(program === undefined)('in Chromium (left out where there is non
 metadata: {name: boss}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}`,
     );
-    browser = new Browser(program!);
+    browser = new Browser(requireProgram('chromium'));
     await browser.open(page());
     await browser.sees('Log in to skiff');
     expect(await browser.accessibility()).toEqual([]);

@@ -21,6 +21,13 @@ interface View {
   show: () => JSX.Element;
 }
 
+const tlsSecrets: View = {
+  place: 'tls-secrets',
+  title: 'TLS Secrets',
+  needs: ['', 'secrets'],
+  show: () => <TlsSecretsView />,
+};
+
 const groups: { title: string; views: View[] }[] = [
   {
     title: 'Cluster',
@@ -28,22 +35,17 @@ const groups: { title: string; views: View[] }[] = [
   },
   ...menu.map(({ title, kinds }) => ({
     title,
-    views: kinds.map(([name, kind]): View => ({
-      place: kind.resource,
-      title: name,
-      needs: [kind.group, kind.resource],
-      show: () => <ListView title={name} kind={kind} key={kind.resource} />,
-    })),
+    views: [
+      ...(title === 'Certificates' ? [tlsSecrets] : []),
+      ...kinds.map(([name, kind]): View => ({
+        place: kind.resource,
+        title: name,
+        needs: [kind.group, kind.resource],
+        show: () => <ListView title={name} kind={kind} key={kind.resource} />,
+      })),
+    ],
   })),
 ];
-groups
-  .find(({ title }) => title === 'Certificates')
-  ?.views.unshift({
-    place: 'tls-secrets',
-    title: 'TLS Secrets',
-    needs: ['', 'secrets'],
-    show: () => <TlsSecretsView />,
-  });
 
 function App(): JSX.Element {
   const [who, setWho] = useState<{ user: string; groups: string[] } | undefined>(undefined);

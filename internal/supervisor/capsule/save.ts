@@ -5,6 +5,7 @@ import { sealArchive, type Seal } from '../../io/sealed-archive.ts';
 import { runOk } from '../../io/spawn.ts';
 import type { ServerConfig } from '../config.ts';
 import type { Doors } from '../doors.ts';
+import { localStorageDir } from '../local-storage.ts';
 import { nodeFacts } from '../node-facts.ts';
 import {
   attributeFlags,
@@ -33,10 +34,6 @@ export interface SaveOptions {
   snapshot(dir: string): Promise<string>;
 }
 
-/** Where local volumes are by default. */
-export const volumesPath = (config: Pick<ServerConfig, 'dataDir' | 'localStoragePath'>): string =>
-  config.localStoragePath ?? join(config.dataDir, 'storage');
-
 /**
  * Puts all that makes this server what it is into one sealed file; returns what it says of itself.
  */
@@ -55,6 +52,8 @@ export async function saveCapsule(options: SaveOptions): Promise<Manifest> {
   // Where secrets are in the clear anyway, and not on the medium that leaves the house.
   const work = join(server, 'capsule.saving');
   await disk.remove(op, work);
+  // What a save left that was cut off.
+  await disk.remove(op, `${file}.part`);
   await disk.makeDir(op, work, 0o700);
   try {
     const taken = await options.snapshot(work);
@@ -106,7 +105,7 @@ async function gatherConfig({ config, doors }: SaveOptions, into: string): Promi
 
 async function manifestOf({ config, doors, volumes, pid }: SaveOptions): Promise<Manifest> {
   const facts = await nodeFacts(config, doors);
-  const path = volumesPath(config);
+  const path = localStorageDir(config);
   const there = volumes && (await doors.disk.stat(op, path)) !== undefined;
   return {
     format: 1,
