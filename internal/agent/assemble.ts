@@ -5,6 +5,7 @@ import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
 import { runOk } from '../io/spawn.ts';
 import { openCgroups, type Cgroups } from './cgroups/cgroups.ts';
+import { followCniResults } from './containerd/cni-results.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
 import { startCsi, type Csi } from './csi/csi.ts';
 import { LogRotation } from './gc/log-rotation.ts';
@@ -134,18 +135,24 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     log,
     reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })),
   });
+  const cniResults = await followCniResults({ disk, log: log.named('cni') });
   const ports: PodSetPorts = {
     node: nodeSide(input, () => set),
     objects: podObjects(client, (pod) => {
       const shown = input.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
       return shown && isMirror(shown) ? shown : undefined;
     }),
-    siblings: { hasEnded: (id) => set.hasEnded(id), done: (uid) => set.done(uid) },
+    siblings: {
+      hasEnded: (id) => set.hasEnded(id),
+      isAwaited: (pod) => set.isAwaited(pod),
+      done: (uid) => set.done(uid),
+    },
     readiness: {
       network: () => input.ownNode.networkReady,
       runtimeSettled: () => runtime.settled,
       offline: () => !input.synced.done,
     },
+    newAddresses: cniResults,
     podAddresses: network.podAddresses ?? noPodAddresses,
     lookAtWays: () => network.podWays?.look(),
     cri: runtime.cri,
@@ -157,7 +164,10 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     writer,
     backOff: new BackOff(),
     logs,
-    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes(), options.host.cpus())),
+    starts: new StartGate(
+      startsAtOnce(options.host.usableMemoryBytes(), options.host.cpus()),
+      clock,
+    ),
     events,
     sources: {
       configMap: (namespace, name) => references.configMap(namespace, name),
@@ -192,7 +202,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   });
   const stop = (): void => {
     stopWays?.();
-    for (const part of [probes, volumes, csi, writer, logs, mirrorPods]) part.stop();
+    for (const part of [probes, volumes, csi, writer, logs, mirrorPods, cniResults]) part.stop();
   };
   const { terminated } = writer;
   return { set, desired, volumes, localPaths, mirrorPods, terminated, cgroups, offline, stop };

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { cniResultsDir } from '../agent/containerd/cni-results.ts';
 import type { Disk } from '../io/disk.ts';
 
 /** What our containerd's pod sandboxes made outside of our own folders. */
@@ -8,8 +9,6 @@ export interface Sandboxes {
   /** What CNI noted of them. */
   notes: string[];
 }
-
-const cniNotes = '/var/lib/cni/results';
 
 /**
  * Other runtimes name their network namespaces as ours does, so the name says nothing: ours are
@@ -30,10 +29,10 @@ export async function ownSandboxes(disk: Disk, places: Places): Promise<Sandboxe
     for (const namespace of bundle?.linux?.namespaces ?? [])
       if (namespace.type === 'network') take(found, namespace.path);
   }
-  for (const name of await disk.list('sandboxes', cniNotes)) {
-    const note = (await readJson(disk, `${cniNotes}/${name}`)) as CniNote | undefined;
+  for (const name of await disk.list('sandboxes', cniResultsDir)) {
+    const note = (await readJson(disk, `${cniResultsDir}/${name}`)) as CniNote | undefined;
     if (note?.containerId === undefined || !ids.has(note.containerId)) continue;
-    found.notes.push(`${cniNotes}/${name}`);
+    found.notes.push(`${cniResultsDir}/${name}`);
     take(found, note.netns);
     for (const device of note.result?.interfaces ?? []) take(found, device.sandbox);
   }

@@ -116,16 +116,19 @@ export class Cgroups {
   }
 
   async #setLimits(group: string, limits: PodLimits): Promise<void> {
-    await this.#put(group, 'cpu', this.#shares(limits.cpuShares));
     const quota = limits.cpuQuota || -1;
-    if (this.version === 1) {
+    const cpu = async (): Promise<void> => {
+      await this.#put(group, 'cpu', this.#shares(limits.cpuShares));
+      if (this.version === 2)
+        return this.#put(group, 'cpu', ['cpu.max', `${quota < 0 ? 'max' : quota} ${periodMicros}`]);
       await this.#put(group, 'cpu', ['cpu.cfs_period_us', String(periodMicros)]);
       await this.#put(group, 'cpu', ['cpu.cfs_quota_us', String(quota)]);
-      await this.#put(group, 'memory', ['memory.limit_in_bytes', String(limits.memoryBytes || -1)]);
-    } else {
-      await this.#put(group, 'cpu', ['cpu.max', `${quota < 0 ? 'max' : quota} ${periodMicros}`]);
-      await this.#put(group, 'memory', ['memory.max', String(limits.memoryBytes || 'max')]);
-    }
+    };
+    const memory = (): Promise<void> =>
+      this.version === 1
+        ? this.#put(group, 'memory', ['memory.limit_in_bytes', String(limits.memoryBytes || -1)])
+        : this.#put(group, 'memory', ['memory.max', String(limits.memoryBytes || 'max')]);
+    await Promise.all([cpu(), memory()]);
   }
 
   /** All burstable pods together weigh what they asked for. */

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+import { IoError } from '../../base/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Tree } from '../../io/tree.ts';
 
@@ -64,16 +66,47 @@ export async function makeGroup(
   hierarchy: Hierarchy,
   doors: { disk: Disk; tree: Tree },
 ): Promise<void> {
-  for (const root of hierarchy.roots) {
-    let at = root.path;
-    for (const part of group.split('/').filter(Boolean)) {
-      if (hierarchy.version === 2) await handDown(at, root.controllers, doors);
-      const parent = at;
-      at += `/${part}`;
-      const made = await doors.tree.makeDir(op, at, 0o755);
-      if (made && hierarchy.version === 1 && root.controllers.includes('cpuset'))
-        await inheritCpus(parent, at, doors);
-    }
+  await Promise.all(
+    hierarchy.roots.map(async (root) => {
+      if (hierarchy.version === 2 || !(await makeLast(root, group, doors)))
+        await makeAll(root, group, hierarchy.version, doors);
+    }),
+  );
+}
+
+type Root = Hierarchy['roots'][number];
+
+/** The groups above nearly always stand. False when one does not, and nothing was made. */
+async function makeLast(
+  root: Root,
+  group: string,
+  doors: { disk: Disk; tree: Tree },
+): Promise<boolean> {
+  const at = root.path + group;
+  try {
+    const made = await doors.tree.makeDir(op, at, 0o755);
+    if (made && root.controllers.includes('cpuset')) await inheritCpus(dirname(at), at, doors);
+    return true;
+  } catch (error) {
+    if (error instanceof IoError && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function makeAll(
+  root: Root,
+  group: string,
+  version: 1 | 2,
+  doors: { disk: Disk; tree: Tree },
+): Promise<void> {
+  let at = root.path;
+  for (const part of group.split('/').filter(Boolean)) {
+    if (version === 2) await handDown(at, root.controllers, doors);
+    const parent = at;
+    at += `/${part}`;
+    const made = await doors.tree.makeDir(op, at, 0o755);
+    if (made && version === 1 && root.controllers.includes('cpuset'))
+      await inheritCpus(parent, at, doors);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Mounts } from '../../io/mounts.ts';
 import type { Spawn } from '../../io/spawn.ts';
+import { cniResultsDir } from './cni-results.ts';
 
 export interface NetworkDoors {
   disk: Disk;
@@ -27,7 +28,6 @@ export interface NetworkList {
   plugins?: { type?: string; ipam?: { dataDir?: string } }[];
 }
 
-const notesDir = '/var/lib/cni/results';
 const op = 'cni.release';
 const pluginTimeoutMs = 20_000;
 
@@ -41,8 +41,8 @@ export async function releaseNetworks(
   sandboxes: ReadonlySet<string>,
 ): Promise<Set<string>> {
   const noted = new Set<string>();
-  for (const name of await doors.disk.list(op, notesDir)) {
-    const path = `${notesDir}/${name}`;
+  for (const name of await doors.disk.list(op, cniResultsDir)) {
+    const path = `${cniResultsDir}/${name}`;
     const note = parse<Note>((await doors.disk.readIfThere(op, path))?.toString());
     if (note?.containerId === undefined || !sandboxes.has(note.containerId)) continue;
     noted.add(note.containerId);

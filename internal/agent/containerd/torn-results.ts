@@ -1,9 +1,8 @@
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { CriClient } from '../cri/client.ts';
+import { cniResultsDir } from './cni-results.ts';
 
-/** Where libcni keeps the result of each ADD, for the DEL (CacheDir of containernetworking/cni). */
-const cniResultsDir = '/var/lib/cni/results';
 const op = 'cni.results';
 /** libcni's words for a result that it cannot read. */
 const unreadable = /cached result: (?:decoding|failed to|unmarshal|json)/;

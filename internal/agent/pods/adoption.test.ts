@@ -289,6 +289,8 @@ describe('an adopted pod', () => {
     runtime.slowStop = false;
     runtime.end('a', 143);
     await settle();
+    await clock.advance(200);
+    await settle();
     expect([runtime.containers, client.all(refs.pods)]).toEqual([[], []]);
   });
 

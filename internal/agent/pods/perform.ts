@@ -35,6 +35,12 @@ import { podIPOf, type Teller } from './tell.ts';
  */
 const createRetryMs = 10_000;
 
+/**
+ * The last traces of a pod are removed once nothing has been started for `idleMs`, `leastMs` to
+ * `mostMs` after its end: where one pod takes the place of another, the new one is started first.
+ */
+const removal = { leastMs: 150, idleMs: 30, mostMs: 5000 };
+
 export interface PerformerParts {
   cell: PodCell;
   view: RuntimeView;
@@ -52,6 +58,7 @@ export class Performer {
   readonly #view: RuntimeView;
   readonly #parts: PerformerParts;
   #config: PodSandboxConfig | undefined;
+  #endedMs: number | undefined;
 
   constructor(parts: PerformerParts, ports: PerformPorts) {
     this.#ports = ports;
@@ -166,14 +173,26 @@ export class Performer {
 
   async #createSandbox(attempt: number): Promise<void> {
     const cell = this.#cell;
+    const { podAddresses, newAddresses } = this.#ports;
+    const uid = cell.pod.metadata.uid!;
+    // The rules for its addresses are written while the sandbox is being started.
+    let told = false;
+    const enough = newAddresses.expect(uid, (ips) => {
+      told = true;
+      // It is waited for, and its failure told, before the first container is started.
+      podAddresses.hold(cell.pod, ips).catch(() => undefined);
+    });
     const { sandbox, config } = await startSandbox(
       this.#ports,
       allocatedPod(cell.pod, cell.state.resize),
       { attempt, signal: cell.signal },
-    ).catch((error: unknown) => {
-      cell.change({ leastAttempt: attempt + 1 });
-      throw error;
-    });
+    )
+      .catch((error: unknown) => {
+        cell.change({ leastAttempt: attempt + 1 });
+        if (told) podAddresses.forget(uid);
+        throw error;
+      })
+      .finally(enough);
     this.#config = config;
     const { runtime } = cell.state;
     cell.change({ runtime: { ...runtime, sandboxes: [sandbox, ...runtime.sandboxes] } });
@@ -350,10 +369,22 @@ export class Performer {
     this.#cell.wake();
   }
 
+  /** What is left of a pod waits for starts: somebody waits for those. */
+  #removalWaitMs(): number {
+    const { starts, clock, siblings } = this.#ports;
+    const now = clock.monotonicMs();
+    this.#endedMs ??= now;
+    const waitedMs = now - this.#endedMs;
+    if (waitedMs >= removal.mostMs || siblings.isAwaited(this.#cell.pod)) return 0;
+    return Math.max(removal.leastMs - waitedMs, removal.idleMs - starts.idleMs);
+  }
+
   async #forget(): Promise<void> {
     const ports = this.#ports;
     const { pod } = this.#cell;
     const uid = pod.metadata.uid!;
+    const waitMs = this.#removalWaitMs();
+    if (waitMs > 0) return this.#cell.later(waitMs);
     await removePod(ports, uid, podLogDirectory(ports.node.facts().logRoot, pod));
     await unlinkLogs(ports, pod);
     this.#cell.change({ phase: 'gone' });

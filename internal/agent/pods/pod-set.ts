@@ -155,6 +155,17 @@ export class PodSet {
     return this.#ended.has(containerId);
   }
 
+  /** Another pod of its name has come, and is started when this one is gone. */
+  isAwaited({ metadata }: Pod): boolean {
+    for (const follower of this.#followers.values())
+      if (
+        follower.metadata.name === metadata.name &&
+        follower.metadata.namespace === metadata.namespace
+      )
+        return true;
+    return false;
+  }
+
   /** Events may have been missed: every pod looks for itself. */
   relist(): void {
     for (const worker of this.#workers.values())

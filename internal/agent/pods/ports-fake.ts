@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { FakeClient } from '../../client/fake-client.ts';
 import type { FakeClock } from '../../io/clock-fake.ts';
 import { FakeFiles } from '../../io/disk.fake.ts';
@@ -104,13 +105,15 @@ export function fakePorts(world: World): PodSetPorts {
     objects: podObjects(client, () => undefined),
     siblings: {
       hasEnded: (id: string) => world.set().hasEnded(id),
+      isAwaited: (pod: Pod) => world.set().isAwaited(pod),
       done: (uid: string) => world.set().done(uid),
     },
     readiness: { network: () => true, runtimeSettled: () => true, offline: () => false },
     podAddresses: { hold: nothing, tell: () => undefined, forget: () => undefined },
+    newAddresses: { expect: () => () => undefined },
     lookAtWays: () => undefined,
     logs: { sync: () => undefined },
-    starts: new StartGate(4),
+    starts: new StartGate(4, clock),
     ...world.more,
   } as PodSetPorts;
 }

@@ -3,6 +3,7 @@ import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { NodeFacts } from '../config/node-facts.ts';
+import type { CniResults } from '../containerd/cni-results.ts';
 import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
 import type { LogRotation } from '../gc/log-rotation.ts';
@@ -90,6 +91,8 @@ export interface Readiness {
 export interface Siblings {
   /** The event stream has told the end of this container or sandbox. */
   hasEnded(id: string): boolean;
+  /** A pod of the same name waits for the end of this one. */
+  isAwaited(pod: Pod): boolean;
   /** Nothing of the pod is left: the set may forget it. */
   done(uid: string): void;
 }
@@ -123,6 +126,7 @@ export interface PerformPorts extends StartPorts {
   writer: StatusSink;
   objects: PodObjects;
   podAddresses: PodAddresses;
+  newAddresses: Pick<CniResults, 'expect'>;
   readiness: Readiness;
   siblings: Siblings;
   backOff: BackOff;

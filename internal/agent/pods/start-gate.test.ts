@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import { StartGate, startsAtOnce } from './start-gate.ts';
 
+let now = 0;
+
 it('lets in only so many at once, in their order', async () => {
-  const gate = new StartGate(2);
+  const gate = new StartGate(2, { monotonicMs: () => now });
   const entered: number[] = [];
   const leave: (() => void)[] = [];
   const all = [0, 1, 2, 3, 4].map((n) =>
@@ -29,7 +31,7 @@ it(
   'gives the place of one that failed to the next, and forgets one that will not wait any ' +
     'longer',
   async () => {
-    const gate = new StartGate(1);
+    const gate = new StartGate(1, { monotonicMs: () => now });
     let fail = (_: Error): void => undefined;
     const first = gate.run(() => new Promise<void>((_, reject) => (fail = reject)));
     const gone = new AbortController();
@@ -47,4 +49,18 @@ it(
 it('starts less at once where there is little memory', () => {
   expect([128, 600, 4096].map((m) => startsAtOnce(m * 1024 * 1024, 8))).toEqual([1, 2, 8]);
   expect(startsAtOnce(4096 * 1024 * 1024, 1)).toBe(4);
+});
+
+it('says for how long nothing has been started', async () => {
+  now = 1000;
+  const gate = new StartGate(2, { monotonicMs: () => now });
+  expect(gate.idleMs).toBe(Infinity);
+  let end = (): void => undefined;
+  const start = gate.run(() => new Promise<void>((resolve) => (end = resolve)));
+  now = 1500;
+  expect(gate.idleMs).toBe(0);
+  end();
+  await start;
+  now = 1700;
+  expect(gate.idleMs).toBe(200);
 });

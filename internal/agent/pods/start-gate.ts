@@ -1,3 +1,5 @@
+import type { Clock } from '../../io/clock.ts';
+
 /**
  * Starts of sandboxes and containers take turns: each costs a shim, runc and CNI plug-ins some 30
  * MB for a moment, and more at once than there are processors are no faster. First come, first
@@ -5,11 +7,19 @@
  */
 export class StartGate {
   readonly #most: number;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #waiting: (() => void)[] = [];
   #inside = 0;
+  #leftMs = -Infinity;
 
-  constructor(most: number) {
+  constructor(most: number, clock: Pick<Clock, 'monotonicMs'>) {
     this.#most = Math.max(1, most);
+    this.#clock = clock;
+  }
+
+  /** For how long nothing has been started; 0 while something is. */
+  get idleMs(): number {
+    return this.#inside > 0 ? 0 : this.#clock.monotonicMs() - this.#leftMs;
   }
 
   /**
@@ -26,6 +36,7 @@ export class StartGate {
       const next = this.#waiting.shift();
       if (next) next();
       else this.#inside -= 1;
+      this.#leftMs = this.#clock.monotonicMs();
     }
   }
 
