@@ -14,6 +14,7 @@ import { issueCert } from '../pki/certificate.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
 import { redirectedDial } from './proxy/redirected-dial.fake.ts';
+import { speakHttp2 } from '../wire/h2/http.ts';
 
 type Handler = (
   path: string,
@@ -81,6 +82,7 @@ beforeAll(async () => {
     usages: ['server'],
   });
   remote = await listenHttps('remote', {
+    http2: speakHttp2,
     host: '127.0.0.1',
     port: 0,
     ...identity,

@@ -18,7 +18,7 @@ import { HpackDecoder } from './hpack.ts';
 import { defaultLimits, type H2Limits } from './limits.ts';
 import { FrameSender } from './sender.ts';
 import type { H2Stream, StreamOwner } from './stream.ts';
-import type { Transport, WireProtocol } from '../../io/grpc-server.ts';
+import type { Transport, WireProtocol } from '../../io/wire-socket.ts';
 
 const noPayload = Buffer.alloc(0);
 /** Streams that we reset: their peer may not know yet, so what still comes for them is no fault. */
@@ -31,7 +31,7 @@ const framesPerCall = 3;
  * transport.
  */
 export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOwner {
-  readonly limits: H2Limits;
+  limits: H2Limits;
   readonly out: FrameSender;
   readonly streams = new Map<number, H2Stream>();
   /** Handlers at work whose stream is gone. */
@@ -39,7 +39,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   readonly #transport: Transport;
   readonly #reader: FrameReader;
   readonly #hpack = new HpackDecoder();
-  readonly #head = new RequestHead();
+  readonly #head: RequestHead;
   readonly #resets = new Set<number>();
   #lastId = 0;
   /** The stream whose DATA is being read. */
@@ -54,13 +54,21 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   #patienceMs = 0;
   #peerLeaves = false;
   #leaving = false;
+  #graceful = false;
+  #resetsLeft: number;
   #over = false;
   #paused = false;
 
-  constructor(transport: Transport, limits: H2Limits = defaultLimits) {
+  constructor(
+    transport: Transport,
+    limits: H2Limits = defaultLimits,
+    head: RequestHead = new RequestHead(),
+  ) {
     this.#transport = transport;
     this.limits = limits;
     this.#patience = limits.idleFrames;
+    this.#resetsLeft = limits.resets;
+    this.#head = head;
     this.out = new FrameSender(transport);
     this.#reader = new FrameReader(this);
   }
@@ -81,6 +89,10 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     this.#patience = Math.min(
       this.limits.idleFrames,
       this.#patience + ((nowMs - this.#patienceMs) * this.limits.idleFramesPerSecond) / 1000,
+    );
+    this.#resetsLeft = Math.min(
+      this.limits.resets,
+      this.#resetsLeft + ((nowMs - this.#patienceMs) * this.limits.resetsPerSecond) / 1000,
     );
     this.#patienceMs = nowMs;
     try {
@@ -115,6 +127,42 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (!this.#over) this.#sayGoodbye(errorCode.noError, '');
   }
 
+  /** Says that no more streams are taken, and closes when those that there are have ended. */
+  leave(): void {
+    if (this.#over || this.#leaving) return;
+    this.#leaving = true;
+    this.#graceful = true;
+    this.#goAway(errorCode.noError, '');
+    this.#leaveIfDone();
+  }
+
+  /** A client that is known by now: it may do more. */
+  protected widen(limits: H2Limits): void {
+    const before = this.limits;
+    this.limits = limits;
+    if (this.#over) return;
+    const streams = Buffer.alloc(6);
+    streams.writeUInt16BE(setting.maxConcurrentStreams, 0);
+    streams.writeUInt32BE(limits.streams, 2);
+    this.out.control(frameType.settings, 0, 0, streams);
+    const more = limits.connectionWindowBytes - before.connectionWindowBytes;
+    if (more <= 0) return;
+    this.#receiveWindow += more;
+    this.out.number(frameType.windowUpdate, 0, more);
+  }
+
+  /** The request whose head is being accepted has no body. */
+  protected get endsAtOnce(): boolean {
+    return this.#blockEnds;
+  }
+
+  /** Somebody has taken so many bytes of a stream that holds its window. */
+  consumed(stream: H2Stream, bytes: number): void {
+    if (stream.over || bytes <= 0) return;
+    stream.kept -= bytes;
+    this.#takeBack(bytes, stream);
+  }
+
   /**
    * The last frame of a stream: trailers, or an empty body when there are none. A peer that has
    * more to send is told to keep it.
@@ -128,6 +176,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
 
   /** After END_STREAM was sent. */
   finish(stream: H2Stream): void {
+    stream.sentEnd = true;
     if (!stream.remoteDone) this.#sendReset(stream.id, errorCode.noError);
     this.#forget(stream);
   }
@@ -155,7 +204,8 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     });
     this.out.control(frameType.settings, 0, 0, payload);
     this.#receiveWindow = limits.connectionWindowBytes;
-    this.out.number(frameType.windowUpdate, 0, limits.connectionWindowBytes - defaultWindowBytes);
+    const more = limits.connectionWindowBytes - defaultWindowBytes;
+    if (more > 0) this.out.number(frameType.windowUpdate, 0, more);
   }
 
   foreignBytes(bytes: Buffer): void {
@@ -197,7 +247,8 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     }
     if (stream.contentLeft !== undefined) stream.contentLeft -= length - padding;
     this.#dataStream = stream;
-    this.#takeBack(length, stream);
+    if (stream.holdsWindow) stream.kept += length - padding;
+    this.#takeBack(stream.holdsWindow ? padding : length, stream);
   }
 
   data(bytes: Buffer, from: number, to: number): void {
@@ -321,6 +372,8 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (length !== 4) throw new H2Error(errorCode.frameSizeError, 'RST_STREAM of a wrong size');
     const stream = this.#started(id, 'RST_STREAM');
     this.#idle();
+    if (--this.#resetsLeft < 0)
+      throw new H2Error(errorCode.enhanceYourCalm, 'too many streams are reset');
     if (stream) this.#forget(stream);
   }
 
@@ -448,11 +501,16 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     stream.over = true;
     this.out.drop(stream);
     this.streams.delete(stream.id);
+    if (stream.kept > 0) this.#takeBack(stream.kept, undefined);
     stream.ended();
     this.#leaveIfDone();
   }
 
   #leaveIfDone(): void {
+    if (this.#graceful && !this.#over && this.streams.size === 0) {
+      this.#over = true;
+      return this.out.end();
+    }
     if (this.#peerLeaves && !this.#over && this.streams.size === 0 && !this.#leaving)
       this.#sayGoodbye(errorCode.noError, '');
   }
@@ -464,14 +522,18 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   #sayGoodbye(code: number, text: string): void {
     this.#leaving = true;
     this.#over = true;
+    this.#goAway(code, text);
+    this.#endAll();
+    this.out.end();
+  }
+
+  #goAway(code: number, text: string): void {
     const debug = Buffer.from(text, 'latin1');
     const payload = Buffer.alloc(8 + debug.length);
     writeU32(payload, 0, this.#lastId);
     writeU32(payload, 4, code);
     debug.copy(payload, 8);
     if (this.#reader.speaksHttp2) this.out.control(frameType.goAway, 0, 0, payload);
-    this.#endAll();
-    this.out.end();
   }
 
   #endAll(): void {

@@ -45,8 +45,15 @@ export class RequestHead {
     if (what === kind.contentType) this.contentType = field.value;
     else if (what === kind.contentLength) {
       if (!/^\d{1,15}$/.test(field.value)) this.#malformed = true;
+      else if (this.contentLength >= 0 && this.contentLength !== Number(field.value))
+        this.#malformed = true;
       else this.contentLength = Number(field.value);
     }
+  }
+
+  /** It cannot be a request, whatever else it says. */
+  protected refuse(): void {
+    this.#malformed = true;
   }
 
   /** Whether this may begin a stream. */

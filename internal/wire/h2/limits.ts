@@ -23,6 +23,9 @@ export interface H2Limits {
    */
   idleFrames: number;
   idleFramesPerSecond: number;
+  /** Streams that the client may reset: so many at once, and so many a second afterwards. */
+  resets: number;
+  resetsPerSecond: number;
   /** Answers to such frames that the peer does not read: beyond it we stop reading from it. */
   unreadBytes: number;
 }
@@ -34,5 +37,7 @@ export const defaultLimits: H2Limits = {
   headerBytes: 64 * 1024,
   idleFrames: 20_000,
   idleFramesPerSecond: 2_000,
+  resets: Infinity,
+  resetsPerSecond: 0,
   unreadBytes: 256 * 1024,
 };

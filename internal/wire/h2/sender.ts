@@ -9,7 +9,7 @@ import {
 } from './frames.ts';
 import { Outbox } from './outbox.ts';
 import { noBuffers, noTail, type H2Stream } from './stream.ts';
-import type { Transport } from '../../io/grpc-server.ts';
+import type { Transport } from '../../io/wire-socket.ts';
 
 /**
  * Messages up to here are copied next to their headers; a system call costs more than such a copy.
@@ -136,6 +136,30 @@ export class FrameSender {
     writeMessage(box.buffer, at, first, rest, size);
     if (box.bytes >= writeAtBytes) this.#writeOut();
     else this.wake();
+  }
+
+  /** The last bytes of a body, when they are few and can go at once; false when they have to wait. */
+  last(stream: H2Stream, bytes: Buffer): boolean {
+    const size = bytes.length;
+    if (
+      stream.queuedBytes > 0 ||
+      this.blocked ||
+      size > smallBytes ||
+      size > this.window ||
+      size > stream.sendWindow
+    )
+      return false;
+    this.moved = true;
+    this.window -= size;
+    stream.sendWindow -= size;
+    const box = this.#outbox;
+    box.room(frameHeaderBytes + size);
+    writeFrameHeader(box.buffer, box.at, size, frameType.data, flag.endStream, stream.id);
+    box.buffer.set(bytes, box.at + frameHeaderBytes);
+    box.at += frameHeaderBytes + size;
+    if (box.bytes >= writeAtBytes) this.#writeOut();
+    else this.wake();
+    return true;
   }
 
   /** Bytes of a body that is no gRPC message. */
