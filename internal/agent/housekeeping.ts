@@ -100,6 +100,8 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   // A trouble that ended may have been a disk that was full for less time than passes between two
   // looks.
   const stopTroubles = options.troubles?.onChange((begun) => begun ?? recovered(pods, clock));
+  // The disk may have been full before this start, and containerd may still wait for its next try.
+  lookLater(pods, clock);
   const stops = [
     () => stopTroubles?.(),
     () => images.cancel(),
@@ -151,6 +153,10 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
 function recovered(pods: PodSet, clock: Clock): void {
   pods.relist();
   pods.wake();
+  lookLater(pods, clock);
+}
+
+function lookLater(pods: PodSet, clock: Clock): void {
   for (const ms of laterLooksMs) clock.after('gc.recovered', ms, () => pods.relist());
 }
 
