@@ -55,18 +55,27 @@ export class Http2Request extends Readable {
     this.#stream = stream;
   }
 
-  override _read(): void {
-    const taken = this.#kept - this.readableLength;
-    if (taken <= 0) return;
-    this.#kept -= taken;
-    this.#stream.consumed(taken);
+  override _read(): void {}
+
+  /** Whoever reads takes bytes here, but for those that `receive` hands on at once. */
+  override read(size?: number): unknown {
+    const taken: unknown = super.read(size);
+    this.#giveBack();
+    return taken;
   }
 
   /** A part of the body came. */
   receive(bytes: Buffer): void {
-    if (this.destroyed) return this.#stream.consumed(bytes.length);
     this.#kept += bytes.length;
-    this.push(bytes);
+    if (!this.destroyed) this.push(bytes);
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    const taken = this.#kept - (this.destroyed ? 0 : this.readableLength);
+    if (taken <= 0) return;
+    this.#kept -= taken;
+    this.#stream.consumed(taken);
   }
 
   /** The body is whole. */
@@ -83,6 +92,8 @@ export class Http2Request extends Readable {
   }
 }
 
+/** Answers up to here leave in one piece. */
+const wholeBytes = 8 * 1024;
 /** From here on `write` says that the client does not keep up. */
 const aheadBytes = 64 * 1024;
 /** Belong to a connection of HTTP/1.1 (RFC 9113 8.2.2). */
@@ -170,7 +181,8 @@ export class Http2Answer extends Writable {
     const [body] = args;
     if (!this.#begun && !this.#over && !this.writableEnded && !this.destroyed) {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-      if (bytes === undefined || Buffer.isBuffer(bytes)) {
+      // What is larger counts as not written until the client takes it.
+      if (bytes === undefined || (Buffer.isBuffer(bytes) && bytes.length <= wholeBytes)) {
         this.#begun = true;
         this.#ended = true;
         const has = bytes !== undefined && bytes.length > 0 && !this.#isHead;

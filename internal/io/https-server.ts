@@ -36,7 +36,7 @@ export interface HttpsListener {
   readonly port: number;
   /** Serves new connections with another certificate. */
   renew(tls: { key: string; cert: string; ca?: string }): void;
-  /** Stops listening and ends what is open after `graceMs`. */
+  /** Stops listening; what is being answered has a moment to come to its end. */
   close(): Promise<void>;
   /**
    * A request of this connection was authenticated as `user`: from now on it counts for that user.
@@ -223,11 +223,11 @@ interface Guard {
 
 /** Tells the bounds of every connection and request. */
 function guardConnections(server: TlsServer, bounds: ConnectionBounds): Guard {
-  const sockets = new Set<Socket>();
+  const sockets = new Map<Socket, Connection>();
   const byPair = new Map<string, Connection>();
   /** By TLS socket. */
   const known = new WeakMap<object, Connection>();
-  const protocols = new WeakMap<object, Http2Connection>();
+  const protocolOf = new WeakMap<Connection, Http2Connection>();
   // Before the listener that speaks on it.
   server.on('secureConnection', (socket: TLSSocket) => {
     const connection = byPair.get(pairOf(socket));
@@ -243,8 +243,8 @@ function guardConnections(server: TlsServer, bounds: ConnectionBounds): Guard {
     accept(socket) {
       handshakes.arrive();
       const pair = pairOf(socket);
-      sockets.add(socket);
       const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());
+      sockets.set(socket, connection);
       byPair.set(pair, connection);
       let leave: () => void = () => undefined;
       whenHello(socket, (hello) => {
@@ -266,13 +266,13 @@ function guardConnections(server: TlsServer, bounds: ConnectionBounds): Guard {
       });
     },
     speaks(socket, protocol) {
-      protocols.set(socket, protocol);
       const connection = known.get(socket);
-      if (connection)
-        connection.end = () => {
-          protocol.leave();
-          setTimeout(() => socket.destroy(), goAwayMs).unref();
-        };
+      if (!connection) return;
+      protocolOf.set(connection, protocol);
+      connection.end = () => {
+        protocol.leave();
+        setTimeout(() => socket.destroy(), goAwayMs).unref();
+      };
     },
     begin(request, answer) {
       const connection = of(request);
@@ -282,7 +282,8 @@ function guardConnections(server: TlsServer, bounds: ConnectionBounds): Guard {
       return true;
     },
     late(request) {
-      const protocol = protocols.get(request.socket);
+      const connection = of(request);
+      const protocol = connection && protocolOf.get(connection);
       return protocol !== undefined && !turns.admit(request.socket, protocol.mostStreams);
     },
     // The connection is its stream's from now on: it is never idle again.
@@ -294,12 +295,16 @@ function guardConnections(server: TlsServer, bounds: ConnectionBounds): Guard {
       const connection = of(request);
       if (!connection || connection.user !== undefined) return true;
       if (!bounds.know(connection, user)) return false;
-      protocols.get(request.socket)?.know();
+      protocolOf.get(connection)?.know();
       return true;
     },
     close() {
       bounds.close();
-      for (const socket of sockets) socket.destroy();
+      for (const [socket, connection] of sockets) {
+        if (connection.open === 0) connection.end();
+        else protocolOf.get(connection)?.leave();
+        setTimeout(() => socket.destroy(), goAwayMs).unref();
+      }
     },
   };
 }

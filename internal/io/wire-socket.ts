@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { lendReads } from './lent-reads.ts';
 
 /** What a protocol does with its connection. */
@@ -45,7 +46,8 @@ export class WireSocket<Protocol extends WireProtocol> implements Transport {
   readonly #socket: Socket;
   readonly #flush: () => void;
   readonly #flushAfterPromises: () => void;
-  readonly #taken: () => void;
+  readonly #taken: (error?: Error | null) => void;
+  readonly #encrypted: boolean;
   #ended = false;
 
   onClosed: () => void = () => undefined;
@@ -65,11 +67,14 @@ export class WireSocket<Protocol extends WireProtocol> implements Transport {
       protocol.receive(bytes, performance.now());
     });
     this.#socket = socket;
+    this.#encrypted = socket instanceof TLSSocket;
     this.#flush = () => protocol.flush();
     // A tick that is asked for in a microtask comes after the last microtask: what many promises
     // answer leaves together.
     this.#flushAfterPromises = () => process.nextTick(this.#flush);
-    this.#taken = () => protocol.unblocked();
+    this.#taken = (error) => {
+      if (!error) protocol.unblocked();
+    };
     if (firstWordMs !== undefined) socket.setTimeout(firstWordMs, () => socket.destroy());
     // a connection that breaks is the client's to report; 'close' follows
     socket.on('error', () => undefined);
@@ -90,13 +95,14 @@ export class WireSocket<Protocol extends WireProtocol> implements Transport {
   write(pieces: Buffer[]): boolean {
     const socket = this.#socket;
     if (this.#ended || socket.destroyed) return true;
-    if (pieces.length === 1) {
-      socket.write(pieces[0] as Buffer);
-    } else {
-      socket.cork();
-      for (const piece of pieces) socket.write(piece);
-      socket.uncork();
-    }
+    // TLS says of no write at once that it is done.
+    const taken = this.#encrypted ? this.#taken : undefined;
+    const last = pieces.length - 1;
+    if (last > 0) socket.cork();
+    for (let i = 0; i < last; i++) socket.write(pieces[i] as Buffer);
+    socket.write(pieces[last] as Buffer, taken);
+    if (last > 0) socket.uncork();
+    if (taken) return false;
     if (socket.writableLength === 0) return true;
     socket.write(nothing, this.#taken);
     return false;

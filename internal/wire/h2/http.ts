@@ -22,6 +22,7 @@ const strangerLimits: H2Limits = {
   idleFramesPerSecond: 100,
   resets: 500,
   resetsPerSecond: 50,
+  waitingBytes: 100 << 20,
 };
 /** And afterwards. */
 const knownLimits: H2Limits = {

@@ -23,11 +23,16 @@ export interface H2Limits {
    */
   idleFrames: number;
   idleFramesPerSecond: number;
-  /** Streams that the client may reset: so many at once, and so many a second afterwards. */
+  /**
+   * Streams that the client may reset, or have reset by a mistake: so many at once, and so many a
+   * second afterwards.
+   */
   resets: number;
   resetsPerSecond: number;
   /** Answers to such frames that the peer does not read: beyond it we stop reading from it. */
   unreadBytes: number;
+  /** Bodies that wait for the peer to take them: beyond it no stream begins. */
+  waitingBytes: number;
 }
 
 export const defaultLimits: H2Limits = {
@@ -40,4 +45,5 @@ export const defaultLimits: H2Limits = {
   resets: Infinity,
   resetsPerSecond: 0,
   unreadBytes: 256 * 1024,
+  waitingBytes: Infinity,
 };
