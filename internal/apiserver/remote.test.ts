@@ -95,15 +95,11 @@ beforeAll(async () => {
     metadata: { name: 'remote', namespace: 'default' },
     spec: { ports: [{ name: 'https', port: 443 }] },
   });
+  const labels = { 'kubernetes.io/service-name': 'remote' };
   const slice = {
     kind: 'EndpointSlice',
     apiVersion: 'discovery.k8s.io/v1',
-    metadata: {
-      name: 'remote',
-      namespace: 'default',
-      uid: 'x',
-      labels: { 'kubernetes.io/service-name': 'remote' },
-    },
+    metadata: { name: 'remote', namespace: 'default', uid: 'x', labels },
     addressType: 'IPv4',
     endpoints: [{ addresses: ['10.42.0.9'], conditions: { ready: true } }],
     ports: [{ name: 'https', port: remote.port }],
