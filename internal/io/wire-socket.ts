@@ -10,6 +10,8 @@ export interface Transport {
   schedule(): void;
   /** `flush` is called after other connections had their turn. */
   scheduleLater(): void;
+  /** Calls back when the client has had the time to read what was written. */
+  later(fn: () => void): void;
   /**
    * True when the kernel has taken everything, so that the memory may change; otherwise `unblocked`
    * is called.
@@ -38,6 +40,8 @@ export interface WireProtocol {
  * it back.
  */
 const lingerMs = 500;
+/** A client reads what has come within this time, if it reads at all. */
+const readMs = 50;
 const nothing = Buffer.alloc(0);
 
 /** One socket, and the turns of the event loop in which it is written to. */
@@ -90,6 +94,10 @@ export class WireSocket<Protocol extends WireProtocol> implements Transport {
 
   scheduleLater(): void {
     setImmediate(this.#flush);
+  }
+
+  later(fn: () => void): void {
+    setTimeout(fn, readMs).unref();
   }
 
   write(pieces: Buffer[]): boolean {

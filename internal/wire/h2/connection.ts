@@ -1,4 +1,5 @@
 import { FrameReader, type FrameTaker } from './reader.ts';
+import { ClosedStreams } from './closed-streams.ts';
 import {
   errorCode,
   flag,
@@ -17,7 +18,6 @@ import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack.ts';
 import { defaultLimits, type H2Limits } from './limits.ts';
 import { Patience } from './patience.ts';
-import { RecentResets } from './recent-resets.ts';
 import { FrameSender } from './sender.ts';
 import type { H2Stream, StreamOwner } from './stream.ts';
 import type { Transport, WireProtocol } from '../../io/wire-socket.ts';
@@ -37,7 +37,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   readonly #reader: FrameReader;
   readonly #hpack = new HpackDecoder();
   readonly #head: RequestHead;
-  readonly #resets = new RecentResets();
+  readonly #closed = new ClosedStreams();
   #lastId = 0;
   /** The stream whose DATA is being read. */
   #dataStream: H2Stream | undefined = undefined;
@@ -160,8 +160,17 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   /** After END_STREAM was sent. */
   finish(stream: H2Stream): void {
     stream.sentEnd = true;
-    if (!stream.remoteDone) this.#sendReset(stream.id, errorCode.noError);
+    if (!stream.remoteDone) this.#endBody(stream);
     this.#forget(stream);
+  }
+
+  /** The stream was answered, and the rest of its body is not wanted. */
+  #endBody({ id, drains, receiveWindow }: H2Stream): void {
+    if (!drains) return this.#sendReset(id, errorCode.noError);
+    this.#closed.drain(id, receiveWindow);
+    this.#transport.later(() => {
+      if (this.#closed.drains(id) && !this.#over) this.#sendReset(id, errorCode.noError);
+    });
   }
 
   reset(stream: H2Stream, code: number): void {
@@ -211,10 +220,8 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (length - padding === 0 && !endStream) this.#patience.idle();
     this.#dataStream = undefined;
     if (stream === undefined || stream.remoteDone) {
-      if (!this.#resets.has(id)) {
-        if (stream !== undefined) this.#mistake(stream, errorCode.streamClosed);
-        else this.#sendReset(id, errorCode.streamClosed);
-      }
+      if (stream !== undefined) this.#mistake(stream, errorCode.streamClosed);
+      else if (this.#closed.took(id, length)) this.#sendReset(id, errorCode.streamClosed);
       return this.#takeBack(length, undefined);
     }
     stream.receiveWindow -= length;
@@ -295,7 +302,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (id > this.#lastId) return this.#open(id, head);
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      if (this.#resets.has(id)) return;
+      if (this.#closed.has(id)) return;
       throw new H2Error(errorCode.streamClosed, `HEADERS on stream ${id}, which is closed`);
     }
     if (stream.remoteDone) return this.#mistake(stream, errorCode.streamClosed);
@@ -310,19 +317,22 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (head.bytes > this.limits.headerBytes) return this.#sendReset(id, errorCode.enhanceYourCalm);
     if (!head.isRequest) return this.#sendReset(id, errorCode.protocolError);
     if (
-      this.streams.size + this.orphans >= this.limits.streams ||
+      this.streams.size + this.orphans + this.#closed.draining >= this.limits.streams ||
       this.out.waitingBytes > this.limits.waitingBytes
     )
       return this.#sendReset(id, errorCode.refusedStream);
-    const contentLeft = head.contentLength < 0 ? undefined : head.contentLength;
     const { ends } = this.#block;
+    const contentLeft = head.contentLength < 0 ? undefined : head.contentLength;
+    if (ends && contentLeft) return this.#sendReset(id, errorCode.protocolError);
     const stream = this.accept(id, head);
     if (stream.over) return;
     stream.contentLeft = contentLeft;
+    // Known before its answer, which may come at once.
+    stream.remoteDone = ends;
     this.streams.set(id, stream);
     this.#patience.call();
     stream.opened();
-    if (ends && !stream.over) this.#receivedAll(stream);
+    if (ends && !stream.over) stream.receivedAll();
   }
 
   #receivedAll(stream: H2Stream): void {
@@ -336,7 +346,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (length !== 4) throw new H2Error(errorCode.frameSizeError, 'RST_STREAM of a wrong size');
     const stream = this.#started(id, 'RST_STREAM');
     this.#patience.idle();
-    if (!stream) return;
+    if (!stream) return this.#closed.end(id);
     this.#patience.reset();
     this.#forget(stream);
   }
@@ -452,7 +462,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   }
 
   #sendReset(id: number, code: number): void {
-    this.#resets.add(id);
+    this.#closed.reset(id);
     this.out.number(frameType.rstStream, id, code);
   }
 

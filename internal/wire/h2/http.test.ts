@@ -36,6 +36,7 @@ const handlers: Record<string, Handler> = {
   '/hello': (_request, answer) => void answer.end('hello'),
   '/echo': (request, answer) => void request.pipe(answer),
   '/large': (_request, answer) => void answer.end(large),
+  '/no': (_request, answer) => void answer.writeHead(413).end('no'),
   '/none': (_request, answer) => void answer.writeHead(204).end(),
   '/cookies': (_request, answer) =>
     void answer.setHeader('Set-Cookie', ['a=1', 'b=2']).setHeader('connection', 'close').end('x'),
@@ -255,13 +256,27 @@ describe('bodies that nobody reads', () => {
     client.close();
   });
 
-  test('of requests that are answered before are not waited for', async () => {
+  test('of requests that are answered before are taken for a moment, and then refused', async () => {
     const client = await raw();
     client.send(begun(1, get([], '/hello')));
     expect(String(await client.body(1))).toBe('hello');
+    expect(client.frames.filter((f) => f.type === rstStream)).toEqual([]);
+    client.send(part, part);
     expect((await client.frame(rstStream, 1)).payload.readUInt32BE(0)).toBe(errorCode.noError);
     client.send(part, part, asked(3, get([], '/hello')));
     expect(String(await client.body(3))).toBe('hello');
+    client.close();
+  });
+
+  test('and whose client resets them after the answer', async () => {
+    const client = await raw();
+    client.send(begun(1, get([], '/hello')), begun(3, get([], '/hello')));
+    await client.body(3);
+    client.send(frame(rstStream, 0, 1, u32(errorCode.cancel)), frame(data, endStream, 3));
+    expect((await client.frame(rstStream, 3)).payload.readUInt32BE(0)).toBe(errorCode.noError);
+    client.send(asked(5, get([], '/hello')));
+    await client.body(5);
+    expect(client.frames.filter((f) => f.type === rstStream)).toHaveLength(1);
     client.close();
   });
 });
@@ -351,6 +366,9 @@ describe("other makers' programs", () => {
     expect(await curl('--http2', `${url}/hello`)).toBe('hello 2 200 5');
     expect(await curl('--http2', '-o', '/dev/null', `${url}/large`)).toBe(` 2 200 ${large.length}`);
     expect(await curl('--http2', '-d', 'a=b', `${url}/echo`)).toBe('a=b 2 200 3');
+    // An answer before the body is whole reaches it, too.
+    const body = `--data-binary=@${process.execPath}`.split('=');
+    expect(await curl('--http2', '-X', 'POST', ...body, `${url}/no`)).toBe('no 2 413 2');
     expect(await curl('--http2', '-I', '-o', '/dev/null', `${url}/hello`)).toBe(' 2 200 0');
     expect(await curl('--http1.1', `${url}/hello`)).toBe('HTTP/1.1 1.1 200 8');
   });

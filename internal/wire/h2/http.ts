@@ -105,6 +105,7 @@ class HttpConnection extends H2Connection {
 class HttpStream extends H2Stream implements Http2Stream {
   declare readonly connection: HttpConnection;
   override readonly holdsWindow: boolean = true;
+  override readonly drains: boolean = true;
   readonly #request: Http2Request;
   readonly #answer: Http2Answer;
   readonly #isPath: boolean;

@@ -40,6 +40,10 @@ class FakeTransport implements Transport {
     this.#wanted = true;
   }
 
+  later(fn: () => void): void {
+    fn();
+  }
+
   write(pieces: Buffer[]): boolean {
     this.writes++;
     // What was taken may change from now on, as the contract says.
