@@ -152,7 +152,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
       runtimeSettled: () => runtime.settled,
       offline: () => !input.synced.done,
     },
-    newAddresses: cniResults,
+    cniResults,
     podAddresses: network.podAddresses ?? noPodAddresses,
     lookAtWays: () => network.podWays?.look(),
     cri: runtime.cri,

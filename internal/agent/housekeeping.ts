@@ -1,7 +1,7 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { Troubles } from '../client/troubles.ts';
-import type { Clock } from '../io/clock.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
 import type { Spawn } from '../io/spawn.ts';
@@ -62,9 +62,27 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const evict = (pod: Pod, reason: string, message: string, graceSeconds = 1): void =>
     evictPod(options, pod, { reason, message, graceSeconds });
   const localVolumes = (pod: Pod) => options.volumes.localUsage(pod);
+  // containerd, which could not write down on a full disk that a container ended, tries that again
+  // later and tells nobody when it succeeds.
+  let looks: Timer[] = [];
+  const stopLooking = (): void => {
+    for (const look of looks) look.cancel();
+  };
+  const lookLater = (): void => {
+    stopLooking();
+    looks = laterLooksMs.map((ms) => clock.after('gc.recovered', ms, () => pods.relist()));
+  };
+  // What a full disk kept from being as it should be need not wait for its next try.
+  const recovered = (): void => {
+    pods.relist();
+    pods.wake();
+    lookLater();
+  };
+  // The disk may have been full before this start.
+  if (pods.foundAny) lookLater();
   let pressed = false;
   const report = (now: Pressures): void => {
-    if (pressed && !now.disk) recovered(pods, clock);
+    if (pressed && !now.disk) recovered();
     pressed = now.disk;
     options.troubles?.set(
       'ReadonlyFilesystem',
@@ -99,12 +117,11 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const images = clock.every('gc.images', collectMs, collect);
   // A trouble that ended may have been a disk that was full for less time than passes between two
   // looks.
-  const stopTroubles = options.troubles?.onChange((begun) => begun ?? recovered(pods, clock));
-  // The disk may have been full before this start, and containerd may still wait for its next try.
-  lookLater(pods, clock);
+  const stopTroubles = options.troubles?.onChange((begun) => begun ?? recovered());
   const stops = [
     () => stopTroubles?.(),
     () => images.cancel(),
+    stopLooking,
     startPressure({
       policy: options.kubelet?.eviction,
       ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report },
@@ -143,21 +160,6 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   return () => {
     for (const stop of stops) stop();
   };
-}
-
-/**
- * What a full disk kept from being as it should be need not wait for its next try. And containerd,
- * which could not write down that a container ended, tries that again later and tells nobody when
- * it succeeds.
- */
-function recovered(pods: PodSet, clock: Clock): void {
-  pods.relist();
-  pods.wake();
-  lookLater(pods, clock);
-}
-
-function lookLater(pods: PodSet, clock: Clock): void {
-  for (const ms of laterLooksMs) clock.after('gc.recovered', ms, () => pods.relist());
 }
 
 async function whenEnded({ pods, clock }: HousekeepingOptions, uid: string): Promise<void> {

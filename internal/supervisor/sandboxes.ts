@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { cniResultsDir } from '../agent/containerd/cni-results.ts';
+import { cniResultsDir, type CniResult } from '../agent/containerd/cni-results.ts';
 import type { Disk } from '../io/disk.ts';
 
 /** What our containerd's pod sandboxes made outside of our own folders. */
@@ -30,7 +30,7 @@ export async function ownSandboxes(disk: Disk, places: Places): Promise<Sandboxe
       if (namespace.type === 'network') take(found, namespace.path);
   }
   for (const name of await disk.list('sandboxes', cniResultsDir)) {
-    const note = (await readJson(disk, `${cniResultsDir}/${name}`)) as CniNote | undefined;
+    const note = (await readJson(disk, `${cniResultsDir}/${name}`)) as CniResult | undefined;
     if (note?.containerId === undefined || !ids.has(note.containerId)) continue;
     found.notes.push(`${cniResultsDir}/${name}`);
     take(found, note.netns);
@@ -41,12 +41,6 @@ export async function ownSandboxes(disk: Disk, places: Places): Promise<Sandboxe
 
 interface Bundle {
   linux?: { namespaces?: { type: string; path?: string }[] };
-}
-
-interface CniNote {
-  containerId?: string;
-  netns?: string;
-  result?: { interfaces?: { sandbox?: string }[] };
 }
 
 function take(found: Sandboxes, path: string | undefined): void {

@@ -9,11 +9,18 @@ const op = 'cni.results';
 /** The interface of a pod; that of the loopback plug-in is noted, too. */
 const podInterface = 'eth0';
 
-/** What libcni notes of an ADD (cachedInfo of libcni/api.go), as far as it is read here. */
-interface Noted {
+/**
+ * What libcni notes of a network that was set up for a sandbox (cachedInfo of libcni/api.go), as
+ * far as it is read here.
+ */
+export interface CniResult {
+  containerId?: string;
   ifName?: string;
+  netns?: string;
+  /** base64 of the list that it was set up with. */
+  config?: string;
   cniArgs?: [string, string][];
-  result?: { ips?: { address?: string }[] };
+  result?: { interfaces?: { sandbox?: string }[]; ips?: { address?: string }[] };
 }
 
 export interface CniResults {
@@ -70,7 +77,7 @@ export async function followCniResults(
 }
 
 /** Undefined while it is being written. */
-function parse(text: string | undefined): Noted | undefined {
+function parse(text: string | undefined): CniResult | undefined {
   try {
     const value: unknown = JSON.parse(text ?? '');
     return isNoted(value) ? value : undefined;
@@ -79,7 +86,7 @@ function parse(text: string | undefined): Noted | undefined {
   }
 }
 
-function isNoted(value: unknown): value is Noted {
+function isNoted(value: unknown): value is CniResult {
   const { cniArgs, result } = (value ?? {}) as { cniArgs?: unknown; result?: { ips?: unknown } };
   return Array.isArray(cniArgs) && cniArgs.every(Array.isArray) && Array.isArray(result?.ips);
 }

@@ -3,23 +3,13 @@ import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Mounts } from '../../io/mounts.ts';
 import type { Spawn } from '../../io/spawn.ts';
-import { cniResultsDir } from './cni-results.ts';
+import { cniResultsDir, type CniResult } from './cni-results.ts';
 
 export interface NetworkDoors {
   disk: Disk;
   spawn: Spawn;
   mounts: Mounts;
   log: Log;
-}
-
-/** libcni's note of a network that was set up for a sandbox (its cniCacheV1). */
-export interface Note {
-  containerId?: string;
-  ifName?: string;
-  netns?: string;
-  /** base64 of the list that it was set up with. */
-  config?: string;
-  result?: { interfaces?: { sandbox?: string }[] };
 }
 
 export interface NetworkList {
@@ -43,7 +33,7 @@ export async function releaseNetworks(
   const noted = new Set<string>();
   for (const name of await doors.disk.list(op, cniResultsDir)) {
     const path = `${cniResultsDir}/${name}`;
-    const note = parse<Note>((await doors.disk.readIfThere(op, path))?.toString());
+    const note = parse<CniResult>((await doors.disk.readIfThere(op, path))?.toString());
     if (note?.containerId === undefined || !sandboxes.has(note.containerId)) continue;
     noted.add(note.containerId);
     try {
@@ -60,7 +50,7 @@ export async function releaseNetworks(
 }
 
 /** Gives back the network of one note. */
-export async function release(doors: NetworkDoors, binDir: string, note: Note): Promise<void> {
+export async function release(doors: NetworkDoors, binDir: string, note: CniResult): Promise<void> {
   const netns = [note.netns, ...(note.result?.interfaces ?? []).map((i) => i.sandbox)].find(
     (p) => p && /\/netns\/cni-[^/]+$/.test(p),
   );

@@ -1,25 +1,23 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
-import { FakeClock } from '../../io/clock-fake.ts';
 import { backOffSeen } from './adoption.ts';
-
-import { fakePorts } from './ports-fake.ts';
 import type { CriClient } from '../cri/client.ts';
-import { FakeRuntime } from './fake-runtime.ts';
 import type { RuntimeContainer } from './model.ts';
-import { PodSet, type PodSetPorts } from './pod-set.ts';
+import type { PodSetPorts } from './pod-set.ts';
 import { RuntimeReader } from './runtime-reader.ts';
+import {
+  begin,
+  client,
+  clock,
+  create,
+  exits,
+  newSet,
+  runtime,
+  set,
+  settle,
+} from './testing/worker-world.ts';
 
-let clock: FakeClock;
-let runtime: FakeRuntime;
-let client: FakeClient;
-let set: PodSet;
-let ports: PodSetPorts;
-let events: string[];
-let undone: string[];
-let exits: Map<string, number>;
 /** What the agent that lives now has been asked to do. */
 let asked: string[];
 /** Mounting fails with these words. */
@@ -66,74 +64,24 @@ async function newLife(more: Partial<PodSetPorts> = {}): Promise<void> {
     parentOf: () => '/kubepods/x',
     sweep: () => Promise.resolve(),
   };
-  ports = fakePorts({
-    clock,
-    runtime,
-    client,
-    events,
-    undone,
-    exits,
-    set: () => set,
-    more: {
-      volumes,
-      cgroups,
-      cri: lived(runtime.cri),
-      reader: new RuntimeReader(lived(runtime.cri)),
-      ...more,
-    } as Partial<PodSetPorts>,
-  });
-  const desired = {
-    put: () => undefined,
-    remove: () => undefined,
-    flushed: () => Promise.resolve(),
-  };
-  set = new PodSet({ ports, desired: desired as never, node: () => undefined, unsafeSysctls: [] });
-  runtime.exited = (id) => set.exited(id);
+  newSet({
+    volumes,
+    cgroups,
+    cri: lived(runtime.cri),
+    reader: new RuntimeReader(lived(runtime.cri)),
+    ...more,
+  } as Partial<PodSetPorts>);
   await set.look();
   for (const pod of client.all<Pod>(refs.pods)) set.apply(pod);
   await settle();
 }
 
-const settle = async (): Promise<void> => {
-  for (let i = 0; i < 30; i++) await clock.advance(0);
-};
-
-async function create(spec: object = {}): Promise<Pod> {
-  const pod = await client.create<Pod>(refs.pods, {
-    metadata: { name: 'p', namespace: 'n' },
-    spec: {
-      nodeName: 'here',
-      containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }],
-      ...spec,
-    },
-  });
-  set.apply(pod);
-  await settle();
-  return pod;
-}
-
 const shown = (): Pod => client.all<Pod>(refs.pods)[0] as Pod;
 
 beforeEach(async () => {
-  clock = new FakeClock();
-  runtime = new FakeRuntime(() => clock.now());
-  client = new FakeClient(clock);
-  [events, undone, exits, broken] = [[], [], new Map(), undefined];
-  set = undefined as never;
+  begin();
+  broken = undefined;
   await newLife();
-  client.watch<Pod>(
-    refs.pods,
-    {},
-    {
-      onEvent: (type, pod) =>
-        type === 'DELETED'
-          ? set.remove(pod.metadata.uid!)
-          : type === 'MODIFIED'
-            ? set.apply(pod)
-            : undefined,
-      onEnd: () => undefined,
-    },
-  );
 });
 
 describe('an adopted pod', () => {

@@ -1,84 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { FakeClient } from '../../client/fake-client.ts';
-import { refs } from '../../client/refs.ts';
-import { FakeClock } from '../../io/clock-fake.ts';
-import { fakePorts } from './ports-fake.ts';
-import { FakeRuntime } from './fake-runtime.ts';
-import { PodSet } from './pod-set.ts';
+import {
+  begin,
+  clock,
+  create,
+  events,
+  newSet,
+  runtime,
+  set,
+  settle,
+  shown,
+} from './testing/worker-world.ts';
 
-let clock: FakeClock;
-let runtime: FakeRuntime;
-let client: FakeClient;
-let set: PodSet;
-let events: string[];
-
-const settle = async (): Promise<void> => {
-  for (let i = 0; i < 30; i++) await clock.advance(0);
-};
-const shown = (): Pod | undefined => client.all<Pod>(refs.pods)[0];
-
-/** A life of the agent. */
-function begin(): void {
-  set = new PodSet({
-    ports: fakePorts({
-      clock,
-      runtime,
-      client,
-      events,
-      undone: [],
-      exits: new Map(),
-      set: () => set,
-      more: {},
-    }),
-    desired: {
-      put: () => undefined,
-      remove: () => undefined,
-      flushed: () => Promise.resolve(),
-    } as never,
-    node: () => undefined,
-    unsafeSysctls: [],
-  });
-  runtime.exited = (id) => set.exited(id);
-}
-
-beforeEach(() => {
-  clock = new FakeClock();
-  runtime = new FakeRuntime(() => clock.now());
-  client = new FakeClient(clock);
-  events = [];
-  begin();
-  // The mirror: every write of the API comes back.
-  client.watch<Pod>(
-    refs.pods,
-    {},
-    {
-      onEvent: (type, pod) =>
-        type === 'DELETED' ? set.remove(pod.metadata.uid!) : type === 'MODIFIED' && set.apply(pod),
-      onEnd: () => undefined,
-    },
-  );
-});
+beforeEach(begin);
 
 // What ends late must not be told to the next test's pods.
 afterEach(async () => {
   await settle();
   await set.stop();
 });
-
-async function create(spec: object): Promise<Pod> {
-  const pod = await client.create<Pod>(refs.pods, {
-    metadata: { name: 'p', namespace: 'n' },
-    spec: {
-      nodeName: 'here',
-      containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }],
-      ...spec,
-    },
-  });
-  set.apply(pod);
-  await settle();
-  return pod;
-}
 
 describe('a pod that nothing leads to any more', () => {
   it('gets a new sandbox, though the runtime takes the old one for well', async () => {
@@ -129,7 +68,7 @@ it('leaves nothing of a finished pod but its status when there is little room', 
   await settle();
   expect(told()).toEqual(before);
   await set.stop();
-  begin();
+  newSet();
   await set.look();
   set.apply(shown()!);
   await settle();

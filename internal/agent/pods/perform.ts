@@ -173,11 +173,11 @@ export class Performer {
 
   async #createSandbox(attempt: number): Promise<void> {
     const cell = this.#cell;
-    const { podAddresses, newAddresses } = this.#ports;
+    const { podAddresses, cniResults } = this.#ports;
     const uid = cell.pod.metadata.uid!;
     // The rules for its addresses are written while the sandbox is being started.
     let told = false;
-    const enough = newAddresses.expect(uid, (ips) => {
+    const stopExpecting = cniResults.expect(uid, (ips) => {
       told = true;
       // It is waited for, and its failure told, before the first container is started.
       podAddresses.hold(cell.pod, ips).catch(() => undefined);
@@ -187,12 +187,13 @@ export class Performer {
       allocatedPod(cell.pod, cell.state.resize),
       { attempt, signal: cell.signal },
     )
+      // First, so that nothing is told after it was taken back.
+      .finally(stopExpecting)
       .catch((error: unknown) => {
         cell.change({ leastAttempt: attempt + 1 });
         if (told) podAddresses.forget(uid);
         throw error;
-      })
-      .finally(enough);
+      });
     this.#config = config;
     const { runtime } = cell.state;
     cell.change({ runtime: { ...runtime, sandboxes: [sandbox, ...runtime.sandboxes] } });

@@ -40,6 +40,7 @@ export class PodSet {
   readonly #workers = new Map<string, PodWorker>();
   /** Pods that the runtime held when we started: their workers must look before they act. */
   #found = new Map<string, { namespace: string; name: string }>();
+  #foundAny = false;
   readonly #followers = new Map<string, Pod>();
   /** Finished pods of which the runtime holds nothing any more. */
   readonly #emptied = new WeakSet<PodWorker>();
@@ -55,6 +56,12 @@ export class PodSet {
   /** Lists once what runs already. Before the first `apply`. */
   async look(): Promise<void> {
     this.#found = await this.#ports.reader.uids();
+    this.#foundAny = this.#found.size > 0;
+  }
+
+  /** The runtime held pods of an earlier life when we started. */
+  get foundAny(): boolean {
+    return this.#foundAny;
   }
 
   worker(uid: string): PodWorker | undefined {
@@ -89,7 +96,10 @@ export class PodSet {
     if (worker) return worker.update(pod);
     const other = this.named(pod.metadata.namespace ?? '', pod.metadata.name ?? '');
     // A new pod under an old name starts when the old one has ended.
-    if (other) return void this.#followers.set(uid, pod);
+    if (other) {
+      this.#followers.set(uid, pod);
+      return other.wake();
+    }
     this.#begin(pod);
   }
 

@@ -110,7 +110,7 @@ export function fakePorts(world: World): PodSetPorts {
     },
     readiness: { network: () => true, runtimeSettled: () => true, offline: () => false },
     podAddresses: { hold: nothing, tell: () => undefined, forget: () => undefined },
-    newAddresses: { expect: () => () => undefined },
+    cniResults: { expect: () => () => undefined },
     lookAtWays: () => undefined,
     logs: { sync: () => undefined },
     starts: new StartGate(4, clock),

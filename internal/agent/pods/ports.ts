@@ -126,7 +126,7 @@ export interface PerformPorts extends StartPorts {
   writer: StatusSink;
   objects: PodObjects;
   podAddresses: PodAddresses;
-  newAddresses: Pick<CniResults, 'expect'>;
+  cniResults: Pick<CniResults, 'expect'>;
   readiness: Readiness;
   siblings: Siblings;
   backOff: BackOff;

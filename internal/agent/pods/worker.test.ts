@@ -170,6 +170,16 @@ describe('a pod', () => {
     expect(runtime.sandboxes).toHaveLength(1);
   });
 
+  it('is gone at once when another of its name comes while its last traces wait', async () => {
+    await create({});
+    await client.delete(refs.pods, { namespace: 'n', name: 'p' });
+    await settle();
+    expect(runtime.sandboxes).toHaveLength(1);
+    await create({});
+    expect(runtime.running()).toEqual(['a']);
+    expect(runtime.sandboxes.map((s) => s.state)).toEqual([0]);
+  });
+
   it('is failed at its deadline', async () => {
     await create({ activeDeadlineSeconds: 60 });
     await clock.advance(59_000);

@@ -27,7 +27,7 @@ export let exits: Map<string, number>;
 let deaf: boolean;
 export const goDeaf = (): void => void (deaf = true);
 
-const makePorts = (): PodSetPorts =>
+const makePorts = (more: Partial<PodSetPorts>): PodSetPorts =>
   fakePorts({
     clock,
     runtime,
@@ -39,12 +39,13 @@ const makePorts = (): PodSetPorts =>
     more: {
       podAddresses: addresses,
       starts,
-      newAddresses: {
+      cniResults: {
         expect: (_uid, told) => {
           noted = (ip) => told([ip]);
           return () => undefined;
         },
       },
+      ...more,
     },
   });
 
@@ -53,7 +54,7 @@ export const settle = async (): Promise<void> => {
   for (let i = 0; i < 30; i++) await clock.advance(0);
 };
 
-export async function create(spec: object): Promise<Pod> {
+export async function create(spec: object = {}): Promise<Pod> {
   const pod = await client.create<Pod>(refs.pods, {
     metadata: { name: 'p', namespace: 'n' },
     spec: {
@@ -70,9 +71,9 @@ export async function create(spec: object): Promise<Pod> {
 export const shown = (): Pod | undefined => client.all<Pod>(refs.pods)[0];
 
 /** The agent begins anew: `set` knows nothing of what there is. */
-export function newSet(): void {
+export function newSet(more: Partial<PodSetPorts> = {}): void {
   set = new PodSet({
-    ports: makePorts(),
+    ports: makePorts(more),
     desired: {
       put: () => undefined,
       remove: () => undefined,
