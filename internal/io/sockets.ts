@@ -27,6 +27,8 @@ export function bindUdp(
   return new Promise((resolve, reject) => {
     const socket: UdpSocket = createSocket({
       type: options.address.includes(':') ? 'udp6' : 'udp4',
+      // Only addresses are sent to; Node would wait a turn with each of them.
+      lookup: (address, family, done) => done(null, address, Number(family)),
     });
     socket.once('error', (cause) => reject(failed(op, cause)));
     socket.on('message', (data, from) => received(data, from));
@@ -38,8 +40,7 @@ export function bindUdp(
       resolve({
         port: socket.address().port,
         // An answer that comes after the end is lost as well; Node would throw.
-        send: (data, port, address) =>
-          void (open && socket.send(data, port, address, () => undefined)),
+        send: (data, port, address) => void (open && socket.send(data, port, address)),
         close: () => {
           if (open) socket.close();
           open = false;

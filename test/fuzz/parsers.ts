@@ -14,6 +14,7 @@ import {
 import { realClock } from '../../internal/io/clock.ts';
 import { silentLog } from '../../internal/io/log.ts';
 import { realRandom } from '../../internal/io/random.ts';
+import { KeptAnswers } from '../../internal/network/dns/kept-answers.ts';
 import { startDnsServer } from '../../internal/network/dns/server.ts';
 import { makePlan } from '../../internal/network/proxy/plan.ts';
 import { fullRuleset } from '../../internal/network/proxy/ruleset.ts';
@@ -170,6 +171,7 @@ export async function dnsParser(): Promise<Parser & { stop(): void }> {
     zone,
     upstream: { canAsk: () => false, ask: () => Promise.resolve(undefined) } as never,
     mayAsk: () => true,
+    kept: new KeptAnswers(),
     clock: realClock,
     log: silentLog,
   });

@@ -7,6 +7,7 @@ import type { Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import { lookup, type Zone } from './records.ts';
 import { realClock } from '../../io/clock.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { parseReply } from '../../wire/dns/message.ts';
 import { host } from './testing/messages.ts';
@@ -147,6 +148,7 @@ describe('reverse names', () => {
 
 describe('the server', () => {
   let server: DnsServer;
+  let kept: KeptAnswers;
   afterEach(() => server.stop());
   const upstream: Upstream = {
     canAsk: () => true,
@@ -163,12 +165,14 @@ describe('the server', () => {
     },
   };
   const start = async (): Promise<void> => {
+    kept = new KeptAnswers();
     server = await startDnsServer({
       address: host,
       port: 0,
       zone,
       upstream,
       mayAsk: () => true,
+      kept,
       clock: realClock,
       log: silentLog,
     });
@@ -210,6 +214,29 @@ describe('the server', () => {
     await start();
     const reply = await ask('out.default.svc.cluster.local', 'A');
     expect(reply.answers?.map((a) => a.type)).toEqual(['CNAME', 'A']);
+  });
+
+  it('remembers an answer until an object has changed', async () => {
+    await start();
+    const gone = services.splice(0, 1);
+    const before = await ask('web.default.svc.cluster.local', 'A');
+    expect(before).toMatchObject({ rcode: 'NXDOMAIN' });
+    services.unshift(...gone);
+    expect(await ask('web.default.svc.cluster.local', 'A')).toMatchObject({ rcode: 'NXDOMAIN' });
+    kept.forget();
+    const after = await ask('web.default.svc.cluster.local', 'A');
+    expect(after.answers?.[0]).toMatchObject({ data: '10.43.0.5' });
+  });
+
+  it('begins with another address each time', async () => {
+    await start();
+    const firsts = new Set<unknown>();
+    for (let i = 0; i < 4; i++) {
+      const { answers = [] } = await ask('db.default.svc.cluster.local', 'A');
+      expect(answers).toHaveLength(2);
+      firsts.add((answers[0] as { data: unknown }).data);
+    }
+    expect([...firsts].sort()).toEqual(['10.42.0.7', '10.42.0.8']);
   });
 
   it('answers over TCP', async () => {

@@ -9,6 +9,7 @@ import type { Random } from '../../io/random.ts';
 import { nameOf } from '../../wire/dns/names.ts';
 import { saidOnce } from '../nft/said-once.ts';
 import type { DnsCounts } from './dns-counts.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import type { Zone } from './records.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { noSettings, parseSettings, recordsOf } from './settings.ts';
@@ -74,22 +75,46 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
       );
   };
   await readHost();
-  const unfollow = options.settings.onChange(readSettings);
+  const kept = new KeptAnswers();
+  const unfollow = [
+    ...forgetOnChange(options, kept),
+    options.settings.onChange(() => {
+      readSettings();
+      kept.forget();
+    }),
+  ];
   readSettings();
   const folder = options.resolvConf.slice(0, options.resolvConf.lastIndexOf('/')) || '/';
   const unwatch = options.disk.watch('dns.watch', folder, (name) => {
     if (options.resolvConf.endsWith(`/${name}`)) void readHost();
   });
   const zone = zoneOf(options, (name, type) => recordsOf(settings, name, type));
-  const server = await startDnsServer({ ...options, zone, upstream });
+  const server = await startDnsServer({ ...options, zone, upstream, kept });
   return {
     port: server.port,
     stop() {
       unwatch();
-      unfollow();
+      for (const stop of unfollow) stop();
       server.stop();
     },
   };
+}
+
+/** Nodes tell of themselves every few minutes; only their addresses are answers. */
+const addressesOf = (node: Node | undefined): string => JSON.stringify(node?.status.addresses);
+
+function forgetOnChange(options: DnsOptions, kept: KeptAnswers): (() => void)[] {
+  const forget = (): void => kept.forget();
+  return [
+    options.services.onChange(forget),
+    options.slices.onChange(forget),
+    options.namespaces.onChange(({ type }) => {
+      if (type !== 'MODIFIED') forget();
+    }),
+    options.nodes.onChange(({ object, old }) => {
+      if (addressesOf(object) !== addressesOf(old)) forget();
+    }),
+  ];
 }
 
 /** Undefined when they cannot be read. */

@@ -5,6 +5,7 @@ import { seededRandom } from '../../io/random.ts';
 import { bindUdp, listenTcp, type Datagrams, type Listener } from '../../io/sockets.ts';
 import { parseReply, type Reply } from '../../wire/dns/message.ts';
 import { nameKey, nameOf } from '../../wire/dns/names.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import {
   a,
@@ -79,6 +80,7 @@ beforeEach(async () => {
     zone,
     upstream,
     mayAsk: () => true,
+    kept: new KeptAnswers(),
     clock: realClock,
     log: silentLog,
   });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
 import { bindUdp, dialTcp, type Datagrams } from '../../io/sockets.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { perAddress } from './rate.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { dotted, host, name, query, words } from './testing/messages.ts';
@@ -40,6 +41,7 @@ beforeEach(async () => {
     zone,
     upstream,
     mayAsk: () => allowed,
+    kept: new KeptAnswers(),
     clock,
     log: silentLog,
   });

@@ -17,6 +17,7 @@ import {
 } from '../../wire/dns/message.ts';
 import { DnsFault, isWithin, nameOf, nameText, type WireName } from '../../wire/dns/names.ts';
 import type { DnsCounts } from './dns-counts.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 import { lookup, type DnsRecord, type Lookup, type Zone } from './records.ts';
 import { AskRate } from './rate.ts';
 import { TcpClients } from './tcp-clients.ts';
@@ -44,6 +45,8 @@ export interface DnsServerOptions {
    * outside uses us against a third.
    */
   mayAsk(address: string): boolean;
+  /** Forgets when anything of `zone` changes. */
+  kept: KeptAnswers;
   counts?: DnsCounts;
   clock: Clock;
   log: Log;
@@ -65,6 +68,8 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
       { address: options.address, port },
       (data, from, udp) => {
         if (!admit(from.address)) return;
+        const kept = answerAgain(options, data, from.address);
+        if (kept) return udp.send(kept, from.port, from.address);
         void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
           if (reply) udp.send(reply, from.port, from.address);
         });
@@ -149,6 +154,15 @@ const plain = (rcode: number): Reply => ({
   additionals: [],
 });
 
+/** The answer that the same question had before, while nothing has changed. */
+function answerAgain(options: DnsServerOptions, data: Buffer, asker: string): Buffer | undefined {
+  const kept = options.kept.find(data);
+  if (!kept || !options.mayAsk(asker)) return undefined;
+  options.counts?.asked('udp', kept.type);
+  options.counts?.answered('udp', kept.type, kept.rcode);
+  return kept.bytes;
+}
+
 /** The bytes to send back, or undefined for what deserves no answer. Never throws. */
 async function answer(
   options: DnsServerOptions,
@@ -157,7 +171,8 @@ async function answer(
 ): Promise<Buffer | undefined> {
   const query = parseQuery(data);
   if (!query) return undefined;
-  const { counts } = options;
+  const { counts, kept } = options;
+  const { version } = kept;
   const type = query.question?.type ?? 0;
   const encoded = (reply: Reply): Buffer => {
     counts?.answered(asker.transport, type, reply.rcode);
@@ -166,11 +181,12 @@ async function answer(
   counts?.asked(asker.transport, type);
   try {
     const rcode = refusalOf(options, query, asker);
-    const reply =
-      rcode === undefined
-        ? await resolve(options, query, query.question as Question, asker)
-        : plain(rcode);
-    return encoded(reply);
+    if (rcode !== undefined) return encoded(plain(rcode));
+    const reply = await resolve(options, query, query.question as Question, asker);
+    const bytes = encoded(reply);
+    if (reply.ours && asker.transport === 'udp')
+      kept.add(data, { bytes, type, rcode: reply.rcode }, version);
+    return bytes;
   } catch (error) {
     options.log.warn('cannot answer a DNS question', {
       name: query.question && nameText(query.question.name),
@@ -205,29 +221,42 @@ function find(zone: Zone, name: WireName, type: number): Lookup {
   return isWithin(name, nameOf(zone.domain)) ? { kind: 'missing' } : { kind: 'elsewhere' };
 }
 
+/** `ours`: made of the zone's objects alone. */
 async function resolve(
   options: DnsServerOptions,
   query: Query,
   question: Question,
   asker: Asker,
-): Promise<Reply> {
+): Promise<Reply & { ours?: boolean }> {
   const { zone } = options;
   const result = find(zone, question.name, question.type);
   if (result.kind === 'elsewhere') return forward(options, query, question, asker);
   const soa = toWire({ type: 'SOA', name: zone.domain, data: zone.domain });
   if (result.kind === 'missing')
-    return { ...plain(rcodes.NXDOMAIN), authoritative: true, authorities: soa };
+    return { ...plain(rcodes.NXDOMAIN), authoritative: true, authorities: soa, ours: true };
   const answers = result.records.flatMap(toWire);
   const alias = question.type === types.CNAME ? undefined : aliasOf(result.records);
   if (alias) answers.push(...(await follow(options, query, { ...question, name: alias }, asker)));
   const additionals = (result.additional ?? []).flatMap(toWire);
+  const turns = answers.length > 1 && answers.every(({ type }) => isAddress(type));
   return {
     ...plain(rcodes.NOERROR),
     authoritative: true,
-    answers,
+    answers: turns ? inTurn(answers) : answers,
     authorities: answers.length ? [] : soa,
     additionals,
+    ours: !alias && !turns,
   };
+}
+
+const isAddress = (type: number): boolean => type === types.A || type === types.AAAA;
+
+let turn = 0;
+/** Many programs take the first address: each answer begins with another one. */
+function inTurn(records: WireRecord[]): WireRecord[] {
+  turn = (turn + 1) % 0x7fffffff;
+  const first = turn % records.length;
+  return [...records.slice(first), ...records.slice(0, first)];
 }
 
 /** The records behind an alias, so that the asker need not ask again. */
