@@ -62,7 +62,6 @@ spec:
 `;
 
 beforeAll(async () => {
-  run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
   writeFileSync(secret, `${passphrase}\n`, { mode: 0o600 });
   await before.up({ images: [busybox()], flags: ['--cluster-domain', 'factory.local'] });
   await helper.boot([busybox()]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
-import { run, TestCluster, until } from './node.ts';
+import { TestCluster, until } from './node.ts';
 
 /** Three servers with an etcd each and no nodes, and a machine that has joined them. */
 const servers = ['one', 'two', 'three'].map((name) => new TestCluster(name));
@@ -16,7 +16,6 @@ const secret = (file: string): string =>
 const url = (): string => `https://${one.node.ip}:6443`;
 
 beforeAll(async () => {
-  run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
   const bare = ['--disable-agent'];
   await one.launch({ flags: [...bare, '--cluster-init'] });
   await one.answers();

@@ -126,6 +126,8 @@ export class TestNode {
   /** Boots the machine; nothing of skiff runs yet. */
   async boot(): Promise<void> {
     const ip = (...args: string[]): string => ok(['ip', ...args]);
+    // This machine is the router between the nodes.
+    ok(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
     ip('netns', 'add', this.#netns);
     ip('link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#netns);
     ip('addr', 'add', `${this.hostIp}/24`, 'dev', this.#link);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { kubectlProgram, root, run, TestCluster, until } from './node.ts';
 
 /** Control planes only, but for one: what is looked at here needs no containers. */
@@ -19,7 +19,6 @@ const token = (of: TestCluster): string =>
   readFileSync(join(of.node.disk, 'var/lib/skiff/server/token'), 'utf8').trim();
 
 // The machines reach each other through the host.
-beforeAll(() => void run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
 afterAll(() => {
   for (const cluster of all) cluster.down(failed);
 });

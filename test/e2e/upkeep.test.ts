@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { afterAll, describe, expect, it, onTestFailed } from 'vitest';
 import { root, run, TestCluster, until, type Result } from './node.ts';
 
 /** Control planes only: what is looked at here needs no containers. */
@@ -16,7 +16,6 @@ function machine(name: string): TestCluster {
 }
 
 // The machines reach each other through the host.
-beforeAll(() => void run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
 afterAll(() => {
   for (const cluster of all) cluster.down(failed);
 });
