@@ -527,6 +527,8 @@ executables() {
   # Noted now: once the server runs, the notes are its own.
   record file "$bin_dir/.skiff-last-good"
   record file "$bin_dir/.skiff-last-good.new"
+  record file "$bin_dir/.skiff-again"
+  record file "$bin_dir/.skiff-again.new"
   record file "$bin_dir/skiff.new"
   place_helm
   for tool in kubectl helm crictl ctr; do

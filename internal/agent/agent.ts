@@ -116,6 +116,10 @@ export async function createAgent(told: AgentOptions, open = openRuntime): Promi
     view,
     port: server?.port ?? 0,
     ready: ownNode.ready,
+    lacks: async () => {
+      if (!synced.done && !parts.offline.now) return 'the pods of this node are not known yet';
+      return await ownNode.lacks();
+    },
     readdress: () => {
       ownNode.update();
       set.wake();

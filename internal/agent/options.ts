@@ -138,6 +138,8 @@ export interface Agent {
   readonly port: number;
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
+  /** What this node lacks by its own account, whether a server answers or not. */
+  lacks(): Promise<string | undefined>;
   /** The addresses have changed. */
   readdress(): void;
   /** Serves new connections to the node's port with another certificate. */

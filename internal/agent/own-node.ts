@@ -19,6 +19,8 @@ export interface OwnNode {
   onNetworkReady(fn: () => void): void;
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
+  /** Why the runtime or the network keeps this node from being Ready. */
+  lacks(): Promise<string | undefined>;
   pressure(now: { memory: boolean; disk: boolean }): void;
   /** Sets the source of the attached volumes that pods of this node use. */
   volumesInUse(list: () => string[]): void;
@@ -137,6 +139,7 @@ export async function startOwnNode(
     },
     onNetworkReady: (fn) => (state.networkReady ? fn() : state.waiting.push(fn)),
     ready: Promise.all([writer.registered, ready]).then(() => undefined),
+    lacks: async () => state.closed || (await reportOf(runtime, state)).notReady || undefined,
     pressure: (now) => {
       state.pressure = now;
       writer.update();

@@ -9,9 +9,10 @@ import { realHost } from '../io/host.ts';
 import { realProcesses } from '../io/processes.ts';
 import { realSpawn } from '../io/spawn.ts';
 import { askOperator, type About } from '../supervisor/operator-socket.ts';
-import { checkSkew, putOnTrial, versionOf } from '../supervisor/upgrade/begin.ts';
-import { runningBefore } from '../supervisor/upgrade/judge.ts';
+import { checkSkew, putOnTrial, versionOf, type Version } from '../supervisor/upgrade/begin.ts';
+import { runningBefore } from '../supervisor/upgrade/looks.ts';
 import {
+  isJudged,
   readOutcome,
   readTrial,
   rejectTrial,
@@ -19,7 +20,7 @@ import {
   type Outcome,
 } from '../supervisor/upgrade/trial.ts';
 import { clientOf } from './kube-client.ts';
-import { isAgent, upgradeAgent } from './upgrade-agent.ts';
+import { isAgent, pidOfAgent, stockOfAgent } from './upgrade-agent.ts';
 import { withExecutable, type SourceArguments } from './upgrade-source.ts';
 
 const op = 'upgrade';
@@ -64,37 +65,72 @@ async function replace(
   const { dataDir, program } = options;
   if ((await sha256File(op, file)) === (await sha256File(op, program)))
     return say(`${program} is this version already`);
-  if (options.prepare !== true && (await isAgent(dataDir)))
-    return await upgradeAgent({
-      file,
-      program,
-      dataDir,
-      waitSeconds,
-      restart: restartService,
-      say,
-    });
   const [from, to] = [await versionOf(realSpawn, program), await versionOf(realSpawn, file)];
-  checkSkew(from, to);
-  const about = await askOperator(dataDir, 'GET /about', undefined);
-  const { snapshot, before } = about
-    ? await takeStock(dataDir, about, to.skiff)
-    : { snapshot: undefined, before: [] };
-  if (!about) say('no server runs here: there is no snapshot, and the next start is judged');
+  const stock = (await isAgent(dataDir))
+    ? await stockOfAgentHere(dataDir)
+    : await stockOfServer(dataDir, to.skiff);
+  checkSkew(from, to, stock.servers);
+  await refuseWithoutGuard(options);
   const doors = { disk: realDisk, spawn: realSpawn };
-  const begin = { ...doors, file, program, dataDir, from, to, snapshot, before, waitSeconds };
-  await putOnTrial(begin);
+  const versions = { from: from.skiff, to: to.skiff };
+  const snapshot = await stock.snapshot?.();
+  const { before } = stock;
+  await putOnTrial({
+    ...doors,
+    ...versions,
+    file,
+    program,
+    dataDir,
+    snapshot,
+    before,
+    waitSeconds,
+  });
   say(`${to.skiff} is on trial in the place of ${from.skiff}`);
-  if (options.prepare === true || !about) return;
-  await restartService(about.pid);
-  report(await outcome(dataDir, waitSeconds * 1000));
+  const pid = await stock.pid();
+  if (options.prepare === true || pid === undefined) return;
+  await restartService(pid);
+  report(await outcome({ dataDir, waitMs: waitSeconds * 1000, pid: stock.pid }));
 }
 
-/** A snapshot of the store, and what runs on this node. */
-async function takeStock(
-  dataDir: string,
-  about: About,
-  to: string,
-): Promise<{ snapshot: string | undefined; before: Before[] }> {
+/** Before an upgrade. */
+interface Stock {
+  /** Of an agent. */
+  servers?: Version['kubernetes'];
+  before: Before[];
+  /** Of the store; its file. */
+  snapshot?(): Promise<string | undefined>;
+  /** Of the process that is to be replaced. */
+  pid(): Promise<number | undefined>;
+}
+
+async function stockOfAgentHere(dataDir: string): Promise<Stock> {
+  const stock = await stockOfAgent(dataDir);
+  if ((await pidOfAgent()) === undefined) say('no agent runs here: its next start is judged');
+  return { ...stock, pid: pidOfAgent };
+}
+
+async function stockOfServer(dataDir: string, to: string): Promise<Stock> {
+  const ask = async (): Promise<About | undefined> =>
+    await askOperator(dataDir, 'GET /about', undefined).catch(() => undefined);
+  const about = await askOperator(dataDir, 'GET /about', undefined);
+  const pid = async (): Promise<number | undefined> => (await ask())?.pid;
+  if (!about) {
+    say('no server runs here: there is no snapshot, and the next start is judged');
+    return { before: [], pid };
+  }
+  return { before: await runningBeside(about), pid, snapshot: () => snapshotOf(dataDir, to) };
+}
+
+/** It is the guard that brings the old executable back: this process may not live to do it. */
+async function refuseWithoutGuard({ dataDir, prepare }: UpgradeArguments): Promise<void> {
+  if (prepare === true || (await realDisk.stat(op, join(dataDir, 'skiff-guard.sh')))) return;
+  throw new ConfigError('nothing here takes a version back that does not start', {
+    op,
+    hint: 'install.sh installs a service that does',
+  });
+}
+
+async function snapshotOf(dataDir: string, to: string): Promise<string | undefined> {
   const prefix = `before-${/^v([\w.-]+)/.exec(to)?.[1] ?? 'upgrade'}`;
   const request = { prefix, compress: false, retention: 2 };
   const file = await askOperator(dataDir, 'POST /snapshots', request).catch((error: unknown) => {
@@ -102,13 +138,18 @@ async function takeStock(
     return undefined;
   });
   if (file) say(`snapshot ${file.path}`);
-  if (!about.agent) return { snapshot: file?.path, before: [] };
+  return file?.path;
+}
+
+/** What runs on the node beside a server. */
+async function runningBeside(about: About): Promise<Before[]> {
+  if (!about.agent) return [];
   const client = await clientOf(about.kubeconfig);
   try {
     const { items } = await client.list<Pod>(refs.pods, {
       fieldSelector: `spec.nodeName=${about.node}`,
     });
-    return { snapshot: file?.path, before: runningBefore(items) };
+    return runningBefore(items);
   } finally {
     client.close();
   }
@@ -123,7 +164,15 @@ async function restartService(pid: number): Promise<void> {
 }
 
 /** How it ended. A version that hangs is rejected from here. */
-async function outcome(dataDir: string, waitMs: number): Promise<Outcome> {
+async function outcome({
+  dataDir,
+  waitMs,
+  pid,
+}: {
+  dataDir: string;
+  waitMs: number;
+  pid(): Promise<number | undefined>;
+}): Promise<Outcome> {
   const end = realClock.monotonicMs() + waitMs + returnsWithinMs;
   const rejectAt = realClock.monotonicMs() + waitMs + looksEveryMs * 50;
   let rejected = false;
@@ -132,9 +181,11 @@ async function outcome(dataDir: string, waitMs: number): Promise<Outcome> {
     if (found) return found;
     if (!rejected && realClock.monotonicMs() > rejectAt) {
       rejected = true;
-      await rejectTrial(realDisk, dataDir, 'it did not start in time');
-      const about = await askOperator(dataDir, 'GET /about', undefined).catch(() => undefined);
-      if (about) realProcesses.kill(op, about.pid, 'SIGKILL');
+      // Without a trial it is the old one that runs.
+      const hung = (await readTrial(realDisk, dataDir)) && (await pid());
+      if (!(await isJudged(realDisk, dataDir)))
+        await rejectTrial(realDisk, dataDir, 'it did not start in time');
+      if (hung !== undefined) realProcesses.kill(op, hung, 'SIGKILL');
     }
     await realClock.sleep(op, looksEveryMs);
   }
@@ -150,10 +201,20 @@ export async function waitForUpgrade(options: UpgradeArguments): Promise<void> {
     const ended = await readOutcome(realDisk, options.dataDir);
     return ended && report(ended);
   }
-  report(await outcome(options.dataDir, Number(options.timeout) * 1000));
+  const { dataDir } = options;
+  const agent = await isAgent(dataDir);
+  const pid = agent
+    ? pidOfAgent
+    : async () => (await askOperator(dataDir, 'GET /about', undefined).catch(() => undefined))?.pid;
+  report(await outcome({ dataDir, waitMs: Number(options.timeout) * 1000, pid }));
 }
 
 function report({ result, from, to, why }: Outcome): void {
   if (result === 'good') return say(`${to} is good`);
+  if (result === 'later')
+    throw new ConfigError(`${to} is put off, ${from} runs again: ${why}`, {
+      op,
+      hint: 'it is tried once more by itself, when a server answers',
+    });
   throw new ConfigError(`${to} was taken back, ${from} runs again: ${why}`, { op });
 }

@@ -27,6 +27,9 @@ import { startRenewal } from './renewal.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 import { settleMemory } from './settle-memory.ts';
 import { keepTunnels } from './tunnel-client.ts';
+import type { Judge } from './upgrade/judge.ts';
+import { lookAtAgent, runningBefore } from './upgrade/looks.ts';
+import { upgradeOnStart } from './upgrade/on-start.ts';
 import { livingServers } from './living-servers.ts';
 import { ServerList } from './server-list.ts';
 import { serversIn } from './servers-in.ts';
@@ -40,13 +43,15 @@ export async function startAgent(
   const startedMs = clock.monotonicMs();
   await doors.disk.makeDir('data', join(config.dataDir, 'agent'), 0o711);
   const machine = await takeMachine(config, doors, { node: true });
-  const parts: Part[] = [];
+  const judge = await upgradeOnStart({ config, doors, agent: true });
+  const parts: Part[] = judge ? [judge] : [];
   stopOnSignal(doors, parts, machine.pidFile);
   try {
-    await startParts({ config, doors, machine, parts });
+    const standing = await startParts({ config, doors, machine, parts });
     log.info('agent ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
     parts.push(settleMemory(doors));
     await notifyReady(doors);
+    judge?.started(standing);
   } catch (error) {
     await stopParts(doors, parts, machine.pidFile);
     throw error;
@@ -73,7 +78,9 @@ const networkRemembers = [
   'configmaps',
 ];
 
-async function startParts(o: Starting & { parts: Part[] }): Promise<void> {
+async function startParts(
+  o: Starting & { parts: Part[] },
+): Promise<Parameters<Judge['started']>[0]> {
   const { config, doors, machine, parts } = o;
   const { clock, log } = doors;
   const { ledger, facts, troubles, lastMs } = machine;
@@ -140,6 +147,11 @@ async function startParts(o: Starting & { parts: Part[] }): Promise<void> {
     }),
   );
   void renewal.look();
+  const judged = { client: way.clients[0], nodeName: facts.name, node, clock };
+  return {
+    look: (since) => lookAtAgent({ ...judged, ...since }),
+    running: () => runningBefore(node.pods()),
+  };
 }
 
 /** The way to skiff servers, whichever of them lives. */

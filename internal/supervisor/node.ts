@@ -59,6 +59,8 @@ export interface NodeOptions {
 /** A node that runs, and what may happen to it. */
 export interface OwnNode {
   parts: Part[];
+  /** What it lacks by its own account: its runtime, its network, a port of its own. */
+  lacks(): Promise<string | undefined>;
   /** The facts have another address. */
   readdress(): Promise<void>;
   renewCertificate(tls: { key: string; cert: string }): void;
@@ -156,6 +158,9 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
         : []),
       { name: 'agent', stop: () => agent.stop(), machineEnds: () => agent.endPods() },
     ],
+    lacks: async () =>
+      (await agent.lacks()) ??
+      options.troubles.list().find(({ type }) => type === 'PortTaken')?.message,
     readdress: async () => {
       agent.readdress();
       await network.readdress(facts.ip);

@@ -52,7 +52,9 @@ import { tellOfRoom } from './tell-of-room.ts';
 import { advertised, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
 import type { Judge } from './upgrade/judge.ts';
-import { storeOfUpgrade, upgradeOnStart } from './upgrade/on-start.ts';
+import { lookAtServer } from './upgrade/looks.ts';
+import { upgradeOnStart } from './upgrade/on-start.ts';
+import { storeOfUpgrade } from './upgrade/store.ts';
 import { Tunnels } from './tunnels.ts';
 import { whenWritable } from './when-writable.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
@@ -246,7 +248,8 @@ async function startParts({
   standing.ready = true;
   parts.push(settleMemory(doors));
   await notifyReady(doors);
-  o.judge?.started({ client: supervisor, nodeName: facts.name, hasNode: !config.disableAgent });
+  const judged = { client: supervisor, nodeName: facts.name, hasNode: !config.disableAgent };
+  o.judge?.started({ look: (since) => lookAtServer({ ...judged, ...since }), running: () => [] });
   return {
     api,
     stop: async () => {
@@ -421,6 +424,7 @@ async function startNodeWhenWritable(options: Beside & { mirrors: Mirrors }): Pr
   const stop = await whenWritable({ what: 'the node', room, log: options.doors.log, start });
   return {
     parts: [{ name: 'node', stop }],
+    lacks: async () => await node?.lacks(),
     readdress: async () => await node?.readdress(),
     renewCertificate: (tls) => node?.renewCertificate(tls),
     pods: () => node?.pods() ?? [],

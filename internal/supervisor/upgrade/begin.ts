@@ -11,6 +11,9 @@ const answersWithinMs = 60_000;
 /** The name of the executable that is known to be good, beside the one that is used. */
 export const lastGood = (program: string): string => join(dirname(program), '.skiff-last-good');
 
+/** The name of one that was put off, until it is tried again. */
+export const triedAgain = (program: string): string => join(dirname(program), '.skiff-again');
+
 export interface Version {
   /** As it says it itself. */
   skiff: string;
@@ -62,11 +65,13 @@ export interface Begin {
   file: string;
   program: string;
   dataDir: string;
-  from: Version;
-  to: Version;
+  /** As they say it themselves. */
+  from: string;
+  to: string;
   snapshot: string | undefined;
   before: Before[];
   waitSeconds: number;
+  again?: true;
   disk: Disk;
   spawn: Spawn;
 }
@@ -81,28 +86,37 @@ export async function putOnTrial(options: Begin): Promise<Trial> {
   await disk.remove(op, fresh);
   await runOk(spawn, op, ['install', '-m', '755', file, fresh]);
   await runOk(spawn, op, ['sync', fresh]);
-  const kept = lastGood(program);
-  const link = `${kept}.new`;
-  await disk.remove(op, link);
-  await runOk(spawn, op, ['ln', program, link]);
-  // A rename over another name of the same file would leave both.
-  const [was, is] = [await disk.stat(op, kept), await disk.stat(op, link)];
-  if (was?.ino === is?.ino) await disk.remove(op, link);
-  else await runOk(spawn, op, ['mv', '-f', link, kept]);
-  await runOk(spawn, op, ['sync', dirname(program)]);
+  await nameToo(options, program, lastGood(program));
   const trial: Trial = {
     format: 1,
     program,
     sha256: await sha256File(op, fresh),
-    from: options.from.skiff,
-    to: options.to.skiff,
+    from: options.from,
+    to: options.to,
     ...(snapshot !== undefined && { snapshot }),
     waitSeconds: options.waitSeconds,
     before: options.before,
     boot: await bootOf(disk),
+    ...(options.again && { again: true }),
   };
   await beginTrial(disk, dataDir, trial);
   await runOk(spawn, op, ['mv', '-f', fresh, program]);
   await runOk(spawn, op, ['sync', dirname(program)]);
   return trial;
+}
+
+/** The same file under another name too, which is on the disk when it resolves. */
+export async function nameToo(
+  { disk, spawn }: { disk: Disk; spawn: Spawn },
+  program: string,
+  other: string,
+): Promise<void> {
+  const link = `${other}.new`;
+  await disk.remove(op, link);
+  await runOk(spawn, op, ['ln', program, link]);
+  // A rename over another name of the same file would leave both.
+  const [was, is] = [await disk.stat(op, other), await disk.stat(op, link)];
+  if (was?.ino === is?.ino) await disk.remove(op, link);
+  else await runOk(spawn, op, ['mv', '-f', link, other]);
+  await runOk(spawn, op, ['sync', dirname(program)]);
 }

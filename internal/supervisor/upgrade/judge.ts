@@ -1,18 +1,11 @@
-import type { Lease } from '../../api/generated/types/coordination-v1.ts';
-import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Client } from '../../client/client.ts';
-import { refs } from '../../client/refs.ts';
-import { orUndefined } from '../own-objects.ts';
 import type { Doors } from '../doors.ts';
 import type { Part } from '../running.ts';
-import type { Before } from './trial.ts';
-import { bootOf, endTrial, rejectTrial, type Trial } from './trial.ts';
+import { bootOf, endTrial, putOffTrial, rejectTrial, type Before, type Trial } from './trial.ts';
+import { after, verdictOf, type Course, type Look } from './verdict.ts';
 
 const op = 'upgrade';
 const looksEveryMs = 500;
-/** An upgrade counts as good after it has run well for this long. */
-const staysMs = 5000;
 
 export interface Judged {
   trial: Trial;
@@ -20,59 +13,76 @@ export interface Judged {
   doors: Pick<Doors, 'clock' | 'disk' | 'log'>;
   /** Keeps the executable as the one that is known to be good. */
   keep(): Promise<void>;
+  /** Keeps it beside the one that is known to be good; without this, nothing is put off. */
+  setAside?(): Promise<void>;
   /** Ends this process; the old executable is started in its place. */
   end(): void;
 }
 
+/** What a look goes by: what ran before, in which run of the machine, and since when this one runs. */
+export interface Since {
+  before: Before[];
+  rebooted: boolean;
+  sinceMs: number;
+}
+
 export interface Judge extends Part {
-  /** Every part has started: the rest is judged. */
-  started(what: { client: Client; nodeName: string; hasNode: boolean }): void;
+  /** Every part has started: from now on it is looked at. `running`: what runs of its pods now. */
+  started(what: { look(since: Since): Promise<Look>; running(): Before[] }): void;
 }
 
 /**
- * Judges an executable on trial from inside: it is good when its API answers, its node is Ready,
- * and what ran before runs on. One that is not good in time is rejected, and ends itself.
+ * Judges an executable on trial from inside: it is good when a server finds its node Ready, and
+ * what ran before runs on (`verdict.ts`). One that is rejected ends itself.
  */
-export function startJudge({ trial, dataDir, doors, keep, end }: Judged): Judge {
+export function startJudge({ trial, dataDir, doors, keep, setAside, end }: Judged): Judge {
   const { clock, disk, log } = doors;
   const sinceMs = clock.now();
-  let lacking = 'it did not start in time';
   let stopped = false;
-  let goodSince: number | undefined;
-  const reject = async (): Promise<void> => {
-    if (stopped) return;
-    stopped = true;
-    log.error('this version is taken back', { from: trial.from, to: trial.to, because: lacking });
-    await rejectTrial(disk, dataDir, lacking);
-    end();
+  let course: Course = {
+    deadlineMs: clock.monotonicMs() + trial.waitSeconds * 1000,
+    mayPutOff: setAside !== undefined && trial.again !== true,
+    last: { fault: 'it did not start in time', away: false },
+    goodSinceMs: undefined,
   };
-  const deadline = clock.after(op, trial.waitSeconds * 1000, () => void reject());
-  const accept = async (): Promise<void> => {
+  const conclude = async (): Promise<void> => {
+    const verdict = verdictOf(course, clock.monotonicMs());
+    if (stopped || verdict === 'open') return;
     stopped = true;
     deadline.cancel();
-    await keep();
-    await endTrial(disk, dataDir, trial, 'good');
-    log.info('this version is good', { from: trial.from, to: trial.to });
+    if (verdict === 'good') {
+      await keep();
+      await endTrial(disk, dataDir, trial, 'good');
+      return log.info('this version is good', { from: trial.from, to: trial.to });
+    }
+    const because = course.last.fault ?? 'it has not run well for long enough';
+    const about = { from: trial.from, to: trial.to, because };
+    if (verdict === 'later') {
+      log.warn('this version is put off: the old one shall say whether a server answers', about);
+      await setAside?.();
+      await putOffTrial(disk, dataDir, because);
+    } else {
+      log.error('this version is taken back', about);
+      await rejectTrial(disk, dataDir, because);
+    }
+    end();
   };
+  const said = (error: unknown): void =>
+    log.error('the upgrade could not be judged', { error: messageOf(error) });
+  const deadline = clock.after(op, trial.waitSeconds * 1000, () => void conclude().catch(said));
   return {
     name: 'upgrade',
-    started: (what) =>
+    started: ({ look }) =>
       void (async () => {
         const rebooted = trial.boot !== (await bootOf(disk));
-        const known = { ...what, before: trial.before, rebooted, sinceMs };
+        const since = { before: trial.before, rebooted, sinceMs };
         while (!stopped) {
-          const fault = await faultOf(known).catch(messageOf);
-          if (stopped) return;
-          lacking = fault ?? lacking;
-          if (fault !== undefined) goodSince = undefined;
-          else goodSince ??= clock.monotonicMs();
-          if (goodSince !== undefined && clock.monotonicMs() - goodSince >= staysMs)
-            return await accept();
-          await clock.sleep(op, looksEveryMs);
+          const last = await look(since).catch(failed);
+          course = after(course, last, clock.monotonicMs());
+          await conclude();
+          if (!stopped) await clock.sleep(op, looksEveryMs);
         }
-      })().catch((error: unknown) =>
-        log.error('the upgrade could not be judged', { error: messageOf(error) }),
-      ),
+      })().catch(said),
     stop: () => {
       stopped = true;
       deadline.cancel();
@@ -80,77 +90,4 @@ export function startJudge({ trial, dataDir, doors, keep, end }: Judged): Judge 
   };
 }
 
-async function faultOf({
-  client,
-  nodeName,
-  hasNode,
-  before,
-  rebooted,
-  sinceMs,
-}: {
-  client: Client;
-  nodeName: string;
-  hasNode: boolean;
-  before: Before[];
-  rebooted: boolean;
-  sinceMs: number;
-}): Promise<string | undefined> {
-  if (!hasNode) return undefined;
-  const node = await client.get<Node>(refs.nodes, { name: nodeName });
-  const ready = node.status.conditions?.find((c) => c.type === 'Ready');
-  if (ready?.status !== 'True') return `node ${nodeName} is not Ready: ${ready?.message ?? ''}`;
-  const lease = { namespace: 'kube-node-lease', name: nodeName };
-  const { spec } = await client.get<Lease>(refs.leases, lease);
-  if (Date.parse(spec?.renewTime ?? '') < sinceMs)
-    return `node ${nodeName} has sent no heartbeat since the upgrade`;
-  for (const one of before) {
-    const named = { namespace: one.namespace, name: one.pod };
-    const pod = await orUndefined(client.get<Pod>(refs.pods, named));
-    const fault = podFault(one, pod, { rebooted });
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-/**
- * Why a pod is not what it was; undefined when it is, or when somebody wants it gone. No container
- * outlives a reboot: what ran before it has to run again.
- */
-export function podFault(
-  before: Before,
-  pod: Pod | undefined,
-  { rebooted }: { rebooted: boolean },
-): string | undefined {
-  if (!pod || pod.metadata.uid !== before.uid || pod.metadata.deletionTimestamp !== undefined)
-    return undefined;
-  if (pod.status.phase === 'Succeeded') return undefined;
-  const all = [
-    ...(pod.status.containerStatuses ?? []),
-    ...(pod.status.initContainerStatuses ?? []),
-  ];
-  for (const [name, id] of Object.entries(before.containers)) {
-    const now = all.find((status) => status.name === name);
-    if (now?.state?.running === undefined || (now.containerID === id) === rebooted)
-      return (
-        `container ${name} of pod ${before.namespace}/${before.pod} does not run ` +
-        `${rebooted ? 'again' : 'on'}`
-      );
-  }
-  return undefined;
-}
-
-/** What runs of these pods. One that is not well before an upgrade says nothing about it. */
-export function runningBefore(pods: Pod[]): Before[] {
-  return pods.flatMap((pod): Before[] => {
-    const containers: Record<string, string> = {};
-    for (const status of [
-      ...(pod.status.containerStatuses ?? []),
-      ...(pod.status.initContainerStatuses ?? []),
-    ])
-      if (status.state?.running && status.ready && status.containerID)
-        containers[status.name] = status.containerID;
-    const { namespace = '', name = '', uid = '', deletionTimestamp } = pod.metadata;
-    const gone = deletionTimestamp !== undefined || Object.keys(containers).length === 0;
-    return gone ? [] : [{ namespace, pod: name, uid, containers }];
-  });
-}
+export const failed = (error: unknown): Look => ({ fault: messageOf(error), away: false });

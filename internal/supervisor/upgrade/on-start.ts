@@ -1,21 +1,31 @@
-import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { pruneUnpacked } from '../../io/assets.ts';
 import { forgetLastWords, readLastWords } from '../../io/last-words.ts';
 import { sha256File } from '../../io/file-sum.ts';
-import type { ServerConfig } from '../config.ts';
-import { isShared, openFile } from '../datastore.ts';
+import type { NodeConfig } from '../config.ts';
 import type { Doors } from '../doors.ts';
-import { restoreFile } from '../reset.ts';
-import { lastGood } from './begin.ts';
+import { tryAgainWhenReady } from './again.ts';
+import { lastGood, nameToo, triedAgain } from './begin.ts';
 import { startJudge, type Judge } from './judge.ts';
-import { beganMs, endTrial, readReturned, readTrial } from './trial.ts';
+import {
+  beganMs,
+  endTrial,
+  goOn,
+  keepForLater,
+  readLater,
+  readReturned,
+  readTrial,
+  wasPutOff,
+  type Trial,
+} from './trial.ts';
 
 const op = 'upgrade';
 
 interface OnStart {
-  config: Pick<ServerConfig, 'dataDir' | 'runDir'>;
+  config: Pick<NodeConfig, 'dataDir' | 'runDir'>;
   doors: Doors;
+  /** Whether its servers are elsewhere: one that they did not answer is put off, not rejected. */
+  agent?: boolean;
   /** Whether the store can be read by this version; undefined where there is none of ours. */
   storeOpens?(): Promise<void>;
   /** Puts a snapshot in the place of the store; what was there is kept. */
@@ -32,60 +42,60 @@ export async function upgradeOnStart(options: OnStart): Promise<Judge | undefine
   const { disk, log } = doors;
   const { dataDir } = config;
   const returned = await readReturned(disk, dataDir);
-  if (returned !== undefined) {
-    await bringStoreBack(options, returned.snapshot);
-    const words = readLastWords(config.runDir);
-    const its = words !== undefined && words.atMs >= (await beganMs(disk, dataDir));
-    const dying = its ? words.message : undefined;
-    const { from, to, why } = await endTrial(disk, dataDir, returned, 'returned', dying);
-    if (its) forgetLastWords(config.runDir);
-    log.error('an upgrade was taken back', { to, because: why, runs: from });
-  }
+  if (returned !== undefined) await takeBack(options, returned);
+  const end = (): void => void doors.processes.kill(op, process.pid, 'SIGTERM');
   const trial = await readTrial(disk, dataDir);
-  if (trial === undefined) {
-    await pruneUnpacked().catch((error: unknown) =>
-      log.warn('what older versions unpacked was not removed', { error: messageOf(error) }),
-    );
-    return undefined;
-  }
+  const inPlace = trial && (await sha256File(op, trial.program)) === trial.sha256;
   // The power went before the new executable was in its place.
-  if ((await sha256File(op, trial.program)) !== trial.sha256) {
+  if (trial?.again && !inPlace) await keepForLater(disk, dataDir, trial);
+  else if (trial && !inPlace) {
     await endTrial(disk, dataDir, trial, 'returned');
     log.warn('an upgrade did not take place', { to: trial.to, runs: trial.from });
     return undefined;
   }
+  if (!inPlace) {
+    await pruneUnpacked().catch((error: unknown) =>
+      log.warn('what older versions unpacked was not removed', { error: messageOf(error) }),
+    );
+    const later = await readLater(disk, dataDir);
+    return later && tryAgainWhenReady({ trial: later, dataDir, doors, end });
+  }
+  await goOn(disk, dataDir);
   log.info('this version is on trial', { from: trial.from, to: trial.to });
+  const { program } = trial;
   return startJudge({
     trial,
     dataDir,
     doors,
-    keep: async () => await keepAsGood(doors, trial.program),
-    end: () => void doors.processes.kill(op, process.pid, 'SIGTERM'),
+    keep: async () => {
+      await disk.remove(op, triedAgain(program));
+      await nameToo(doors, program, lastGood(program)).catch((error: unknown) =>
+        log.warn('this version was not kept as good', { error: messageOf(error) }),
+      );
+    },
+    ...(options.agent && { setAside: () => nameToo(doors, program, triedAgain(program)) }),
+    end,
   });
 }
 
-/** How the file below the data directory is tried, and brought back; of other engines nothing. */
-export function storeOfUpgrade(
-  config: ServerConfig,
-  doors: Doors,
-): Pick<OnStart, 'storeOpens' | 'restore'> {
-  return {
-    storeOpens: async () => {
-      if (await isShared(config, doors)) return;
-      await (await openFile({ config, doors })).close();
-    },
-    restore: async (snapshot) => void (await restoreFile(config, doors, snapshot)),
-  };
-}
-
-/** The old executable goes with its last name. */
-async function keepAsGood({ disk, spawn, log }: Doors, program: string): Promise<void> {
-  const kept = lastGood(program);
-  const link = join(dirname(kept), `${basename(kept)}.new`);
-  await disk.remove(op, link);
-  const linked = await spawn.run(op, ['ln', program, link]);
-  const moved = linked.code === 0 ? await spawn.run(op, ['mv', '-f', link, kept]) : linked;
-  if (moved.code !== 0) log.warn('this version was not kept as good', { error: moved.stderr });
+/** The old executable runs again: why, and whether the other is tried once more. */
+async function takeBack(options: OnStart, returned: Trial): Promise<void> {
+  const { doors, config } = options;
+  const { disk, log } = doors;
+  const { dataDir, runDir } = config;
+  const { from, to } = returned;
+  if (await wasPutOff(disk, dataDir)) {
+    await keepForLater(disk, dataDir, returned);
+    return log.warn('an upgrade is put off until a server answers', { to, runs: from });
+  }
+  await bringStoreBack(options, returned.snapshot);
+  const words = readLastWords(runDir);
+  const its = words !== undefined && words.atMs >= (await beganMs(disk, dataDir));
+  const dying = its ? words.message : undefined;
+  await disk.remove(op, triedAgain(returned.program));
+  const { why } = await endTrial(disk, dataDir, returned, 'returned', dying);
+  if (its) forgetLastWords(runDir);
+  log.error('an upgrade was taken back', { to, because: why, runs: from });
 }
 
 async function bringStoreBack(

@@ -28,11 +28,13 @@ export interface Trial {
   before: Before[];
   /** Of which run of the machine `before` tells (bootOf). */
   boot: string;
+  /** The second trial of one that was put off: there is no third. */
+  again?: true;
 }
 
-/** How a trial ended. */
+/** How a trial ended; `later`: it begins once more when a server answers. */
 export interface Outcome {
-  result: 'good' | 'returned';
+  result: 'good' | 'returned' | 'later';
   from: string;
   to: string;
   why: string;
@@ -59,6 +61,10 @@ const secondsFile = (dataDir: string): string => join(folder(dataDir), 'seconds'
 /** What the guard makes of a trial that has had its chances. */
 const returnedFile = (dataDir: string): string => join(folder(dataDir), 'returned');
 const whyFile = (dataDir: string): string => join(folder(dataDir), 'why');
+/** Beside a trial that is taken back: it is put off, not over. */
+const putOffFile = (dataDir: string): string => join(folder(dataDir), 'put-off');
+/** A trial that was put off, while the old executable runs. */
+const laterFile = (dataDir: string): string => join(folder(dataDir), 'later');
 const outcomeFile = (dataDir: string): string => join(folder(dataDir), 'outcome');
 /** More than the guard grants. */
 const noMoreChances = '99\n';
@@ -68,10 +74,11 @@ const durable = { mode: 0o600, durable: true };
 /** Notes a trial, safely, before the executable is replaced. */
 export async function beginTrial(disk: Disk, dataDir: string, trial: Trial): Promise<void> {
   await disk.makeDir(op, folder(dataDir), 0o700);
-  for (const old of [attemptsFile, returnedFile, whyFile, outcomeFile])
+  for (const old of [attemptsFile, returnedFile, whyFile, putOffFile, outcomeFile])
     await disk.remove(op, old(dataDir));
   await disk.writeAtomic(op, secondsFile(dataDir), `${trial.waitSeconds}\n`, durable);
   await disk.writeAtomic(op, trialFile(dataDir), JSON.stringify(trial), durable);
+  await disk.remove(op, laterFile(dataDir));
 }
 
 export async function readTrial(disk: Disk, dataDir: string): Promise<Trial | undefined> {
@@ -81,6 +88,11 @@ export async function readTrial(disk: Disk, dataDir: string): Promise<Trial | un
 /** A trial that was rolled back and has not been reported yet. */
 export async function readReturned(disk: Disk, dataDir: string): Promise<Trial | undefined> {
   return await read(disk, returnedFile(dataDir));
+}
+
+/** A trial that was put off: it begins again when a server answers. */
+export async function readLater(disk: Disk, dataDir: string): Promise<Trial | undefined> {
+  return await read(disk, laterFile(dataDir));
 }
 
 /** When the note of a trial that was taken back was written: its beginning. */
@@ -109,6 +121,38 @@ export async function rejectTrial(disk: Disk, dataDir: string, why: string): Pro
   await disk.writeAtomic(op, attemptsFile(dataDir), noMoreChances, durable);
 }
 
+/** Whether the executable on trial has no more chances. */
+export async function isJudged(disk: Disk, dataDir: string): Promise<boolean> {
+  return (await disk.readIfThere(op, attemptsFile(dataDir)))?.toString() === noMoreChances;
+}
+
+/** The old executable shall tell whether it is the servers: nobody answers the one on trial. */
+export async function putOffTrial(disk: Disk, dataDir: string, why: string): Promise<void> {
+  await disk.writeAtomic(op, putOffFile(dataDir), '', durable);
+  await rejectTrial(disk, dataDir, why);
+}
+
+/** A power cut may have come between the two notes of one that was put off: it goes on. */
+export async function goOn(disk: Disk, dataDir: string): Promise<void> {
+  await disk.remove(op, putOffFile(dataDir));
+}
+
+/** Whether what was taken back was put off. */
+export async function wasPutOff(disk: Disk, dataDir: string): Promise<boolean> {
+  return (await disk.stat(op, putOffFile(dataDir))) !== undefined;
+}
+
+/** A trial becomes one to come. Cut anywhere, the next start does the rest. */
+export async function keepForLater(disk: Disk, dataDir: string, trial: Trial): Promise<void> {
+  const why = (await disk.readIfThere(op, whyFile(dataDir)))?.toString() ?? 'no server answers';
+  const { from, to } = trial;
+  await disk.writeAtomic(op, laterFile(dataDir), JSON.stringify(trial), durable);
+  const outcome: Outcome = { result: 'later', from, to, why };
+  await disk.writeAtomic(op, outcomeFile(dataDir), JSON.stringify(outcome), durable);
+  for (const file of [trialFile, returnedFile, putOffFile, attemptsFile, secondsFile, whyFile])
+    await disk.remove(op, file(dataDir));
+}
+
 /**
  * Ends a trial, good or taken back; nothing is on trial when it resolves. `dying`: what the version
  * said when it ended, if it has rejected itself for no other reason.
@@ -117,7 +161,7 @@ export async function endTrial(
   disk: Disk,
   dataDir: string,
   trial: Trial,
-  result: Outcome['result'],
+  result: 'good' | 'returned',
   dying?: string,
 ): Promise<Outcome> {
   const said = (await disk.readIfThere(op, whyFile(dataDir)))?.toString();
@@ -129,7 +173,15 @@ export async function endTrial(
   const why = result === 'good' ? '' : (said ?? unsaid);
   const outcome: Outcome = { result, from, to, why };
   await disk.writeAtomic(op, outcomeFile(dataDir), JSON.stringify(outcome), durable);
-  for (const file of [trialFile, returnedFile, attemptsFile, secondsFile, whyFile])
+  for (const file of [
+    trialFile,
+    returnedFile,
+    laterFile,
+    putOffFile,
+    attemptsFile,
+    secondsFile,
+    whyFile,
+  ])
     await disk.remove(op, file(dataDir));
   return outcome;
 }

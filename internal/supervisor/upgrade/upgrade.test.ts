@@ -16,7 +16,7 @@ import { realDisk, type Disk } from '../../io/disk.ts';
 import { realSpawn } from '../../io/spawn.ts';
 import { partOf } from '../../base/testing/part-of.ts';
 import { checkSkew, lastGood, putOnTrial, versionOf, type Version } from './begin.ts';
-import { podFault, runningBefore } from './judge.ts';
+import { podFault, runningBefore } from './looks.ts';
 import {
   beginTrial,
   bootOf,
@@ -86,8 +86,8 @@ describe('an executable on trial', () => {
       file: put(join(dir, 'new'), script('1.1.0')),
       program: program(),
       dataDir: dir,
-      from: { skiff: 'v1.0.0', kubernetes: { major: 1, minor: 36 } },
-      to: { skiff: 'v1.1.0', kubernetes: { major: 1, minor: 36 } },
+      from: 'v1.0.0',
+      to: 'v1.1.0',
       snapshot: '/snapshot',
       before: [],
       waitSeconds: 60,
