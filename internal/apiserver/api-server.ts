@@ -10,6 +10,7 @@ import type { UserInfo } from './authn/user.ts';
 import { partsBeforePort, startParts, stopAll, type Stop } from './parts.ts';
 import { serveUpgrade } from './proxy/upgrade.ts';
 import type { Server } from './server.ts';
+import { speakHttp2 } from '../wire/h2/http.ts';
 
 export interface ApiServer {
   /** 0 when it opened none. */
@@ -75,6 +76,7 @@ async function open(server: Server): Promise<HttpsListener | undefined> {
   if (!listen) return undefined;
   invariant(tls, 'a port is opened with a certificate', 'listen');
   const listener = await listenHttps('apiserver', {
+    http2: speakHttp2,
     ...listen,
     ...tls,
     ca: clientAuthorities(options),

@@ -14,6 +14,7 @@ import { issueCert } from '../pki/certificate.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
 import { redirectedDial } from './proxy/redirected-dial.fake.ts';
+import { speakHttp2 } from '../wire/h2/http.ts';
 
 type Handler = (
   path: string,
@@ -81,6 +82,7 @@ beforeAll(async () => {
     usages: ['server'],
   });
   remote = await listenHttps('remote', {
+    http2: speakHttp2,
     host: '127.0.0.1',
     port: 0,
     ...identity,
@@ -93,15 +95,11 @@ beforeAll(async () => {
     metadata: { name: 'remote', namespace: 'default' },
     spec: { ports: [{ name: 'https', port: 443 }] },
   });
+  const labels = { 'kubernetes.io/service-name': 'remote' };
   const slice = {
     kind: 'EndpointSlice',
     apiVersion: 'discovery.k8s.io/v1',
-    metadata: {
-      name: 'remote',
-      namespace: 'default',
-      uid: 'x',
-      labels: { 'kubernetes.io/service-name': 'remote' },
-    },
+    metadata: { name: 'remote', namespace: 'default', uid: 'x', labels },
     addressType: 'IPv4',
     endpoints: [{ addresses: ['10.42.0.9'], conditions: { ready: true } }],
     ports: [{ name: 'https', port: remote.port }],

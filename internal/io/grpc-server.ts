@@ -2,7 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { IoError, messageOf } from '../base/errors.ts';
-import { lendReads } from './lent-reads.ts';
+import { WireSocket, type Transport, type WireProtocol } from './wire-socket.ts';
 
 /**
  * The sockets under a gRPC server. What is spoken on them is handed in (internal/wire/h2): Node's
@@ -65,52 +65,16 @@ export class GrpcStatus extends Error {
   }
 }
 
-/** What a protocol does with its connection. */
-export interface Transport {
-  /**
-   * `flush` is called at the end of this turn of the event loop, after the promises of the turn.
-   */
-  schedule(): void;
-  /** `flush` is called after other connections had their turn. */
-  scheduleLater(): void;
-  /**
-   * True when the kernel has taken everything, so that the memory may change; otherwise `unblocked`
-   * is called.
-   */
-  write(pieces: Buffer[]): boolean;
-  /** Closes after what was written. */
-  end(): void;
-  pause(): void;
-  resume(): void;
-}
-
-/** What speaks on a connection. It never throws for what a client sends. */
-export interface WireProtocol {
-  /** `bytes` are lent for the call. */
-  receive(bytes: Buffer, nowMs: number): void;
-  flush(): void;
-  unblocked(): void;
-  /** The connection is gone. */
-  lost(): void;
-  /** Says that the server goes. */
-  close(): void;
-}
-
 export type Speak = (options: GrpcServerOptions, transport: Transport) => WireProtocol;
+
+/** The kernel looks after clients that vanished, without a timer of ours. */
+const keepAliveMs = 60_000;
 
 /** A client that connects and says nothing for so long is gone, or means no good. */
 const firstWordMs = 120_000;
-/**
- * After the last word: time for the client to read it, since closing with unread bytes would take
- * it back.
- */
-const lingerMs = 500;
-/** The kernel looks after clients that vanished, without a timer of ours. */
-const keepAliveMs = 60_000;
-const nothing = Buffer.alloc(0);
 
 export async function serveGrpc(options: GrpcServerOptions, speak: Speak): Promise<GrpcServer> {
-  const connections = new Set<Connection>();
+  const connections = new Set<WireSocket<WireProtocol>>();
   const servers: Server[] = [];
   const ports: number[] = [];
   const close = async (): Promise<void> => {
@@ -124,7 +88,9 @@ export async function serveGrpc(options: GrpcServerOptions, speak: Speak): Promi
     const secure = 'path' in where ? undefined : options.tls;
     const server = makeServer(secure);
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      const connection = new Connection(socket, options, speak);
+      const connection = new WireSocket(socket, (transport) => speak(options, transport), {
+        firstWordMs,
+      });
       connections.add(connection);
       connection.onClosed = () => connections.delete(connection);
     });
@@ -192,79 +158,4 @@ function listen(
     });
     if (mask !== undefined) process.umask(mask);
   });
-}
-
-/** One socket, and the turns of the event loop in which it is written to. */
-class Connection implements Transport {
-  readonly protocol: WireProtocol;
-  readonly #socket: Socket;
-  readonly #flush: () => void;
-  readonly #flushAfterPromises: () => void;
-  readonly #taken: () => void;
-  #ended = false;
-
-  onClosed: () => void = () => undefined;
-
-  constructor(accepted: Socket, options: GrpcServerOptions, speak: Speak) {
-    const protocol = speak(options, this);
-    this.protocol = protocol;
-    let silent = true;
-    const socket = lendReads(accepted, (bytes) => {
-      if (silent) socket.setTimeout(0);
-      silent = false;
-      protocol.receive(bytes, performance.now());
-    });
-    this.#socket = socket;
-    this.#flush = () => protocol.flush();
-    // A tick that is asked for in a microtask comes after the last microtask: what many promises
-    // answer leaves together.
-    this.#flushAfterPromises = () => process.nextTick(this.#flush);
-    this.#taken = () => protocol.unblocked();
-    socket.setTimeout(firstWordMs, () => socket.destroy());
-    // a connection that breaks is the client's to report; 'close' follows
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      protocol.lost();
-      this.onClosed();
-    });
-  }
-
-  schedule(): void {
-    queueMicrotask(this.#flushAfterPromises);
-  }
-
-  scheduleLater(): void {
-    setImmediate(this.#flush);
-  }
-
-  write(pieces: Buffer[]): boolean {
-    const socket = this.#socket;
-    if (this.#ended || socket.destroyed) return true;
-    if (pieces.length === 1) {
-      socket.write(pieces[0] as Buffer);
-    } else {
-      socket.cork();
-      for (const piece of pieces) socket.write(piece);
-      socket.uncork();
-    }
-    if (socket.writableLength === 0) return true;
-    socket.write(nothing, this.#taken);
-    return false;
-  }
-
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#socket.end();
-    this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), lingerMs).unref();
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
 }

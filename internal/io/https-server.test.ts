@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueCa, issueCert } from '../pki/certificate.ts';
 import { listenHttps, type HttpsListener } from './https-server.ts';
 import { realRandom } from './random.ts';
+import { speakHttp2 } from '../wire/h2/http.ts';
 
 const now = { nowMs: Date.now(), random: realRandom };
 const ca = issueCa({ ...now, cn: 'ca' });
@@ -24,6 +25,7 @@ const sockets: { destroy(): void }[] = [];
 
 beforeAll(async () => {
   listener = await listenHttps('test', {
+    http2: speakHttp2,
     host: '127.0.0.1',
     port: 0,
     key: serving.key,
@@ -52,6 +54,7 @@ beforeAll(async () => {
 
 beforeAll(async () => {
   usual = await listenHttps('usual', {
+    http2: speakHttp2,
     host: '127.0.0.1',
     port: 0,
     key: serving.key,

@@ -1,11 +1,9 @@
 import {
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type ServerHttp2Session,
-} from 'node:http2';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
   createServer as createTcpServer,
@@ -13,7 +11,11 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import { IoError, messageOf } from '../base/errors.ts';
 import { whenHello } from './client-hello.ts';
 import {
@@ -26,13 +28,15 @@ import {
 } from './connection-bounds.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
 import { shapeOf } from './hello-shape.ts';
+import type { Http2Answer, Http2Request } from './http2-exchange.ts';
+import { WireSocket, type Transport, type WireProtocol } from './wire-socket.ts';
 
 /** HTTP/2 and HTTP/1.1 behind TLS on one port; upgrades (WebSocket, SPDY) arrive as raw sockets. */
 export interface HttpsListener {
   readonly port: number;
   /** Serves new connections with another certificate. */
   renew(tls: { key: string; cert: string; ca?: string }): void;
-  /** Stops listening and ends what is open after `graceMs`. */
+  /** Stops listening; what is being answered has a moment to come to its end. */
   close(): Promise<void>;
   /**
    * A request of this connection was authenticated as `user`: from now on it counts for that user.
@@ -41,10 +45,28 @@ export interface HttpsListener {
   know(request: ServerRequest, user: KnownUser): boolean;
 }
 
-export type ServerRequest = IncomingMessage | Http2ServerRequest;
-export type ServerAnswer = ServerResponse | Http2ServerResponse;
+export type ServerRequest = IncomingMessage | Http2Request;
+export type ServerAnswer = ServerResponse | Http2Answer;
+
+/** The server's side of one HTTP/2 connection. */
+export interface Http2Connection extends WireProtocol {
+  /** Streams that may be open at once. */
+  readonly mostStreams: number;
+  /** A user is known by this connection: it may do more. */
+  know(): void;
+  /** Takes no more requests, and ends when those that there are have been answered. */
+  leave(): void;
+}
+
+/** internal/wire/h2/http.ts. Node's own HTTP/2 costs several times the processor and memory. */
+export type SpeakHttp2 = (
+  transport: Transport,
+  socket: TLSSocket,
+  take: (request: Http2Request, answer: Http2Answer) => void,
+) => Http2Connection;
 
 export interface HttpsServerOptions {
+  http2: SpeakHttp2;
   host: string;
   port: number;
   key: string;
@@ -66,68 +88,58 @@ export interface HttpsServerOptions {
 const neverMs = 0x7fffffff;
 
 /**
- * Headers of one request, all together; more is answered with 431 (HTTP/1.1) or a reset stream
- * (HTTP/2). A large token has 8 KiB, forty groups 4.
+ * Headers of one request over HTTP/1.1, all together; more is answered with 431. A large token has
+ * 8 KiB, forty groups 4.
  */
 const maxHeaderBytes = 64 * 1024;
-
-/** HTTP/2 as strangers get it, and what clients that are known get on top. */
-const strangerStreams = 100;
-const knownStreams = 1000;
-const knownWindowBytes = 16 << 20;
 
 export async function listenHttps(op: string, options: HttpsServerOptions): Promise<HttpsListener> {
   const limits = { ...connectionLimits, ...options.limits };
   const bounds = new ConnectionBounds(limits);
-  const server: Http2SecureServer = createSecureServer({
+  const server = createTlsServer({
     key: options.key,
     cert: options.cert,
     ca: options.ca,
-    allowHTTP1: true,
+    ALPNProtocols: ['h2', 'http/1.1'],
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: limits.handshakeMs,
-    maxSessionMemory: 100,
-    // Streams that are opened to be reset, and frames that only cost work: the connection ends
-    // (CVE-2023-44487, CVE-2024-27983).
-    streamResetBurst: 500,
-    streamResetRate: 50,
-    maxSessionInvalidFrames: 100,
-    maxSessionRejectedStreams: 100,
-    maxHeaderListPairs: 256,
-    settings: {
-      maxConcurrentStreams: strangerStreams,
-      initialWindowSize: 1 << 20,
-      maxHeaderListSize: maxHeaderBytes,
-      enableConnectProtocol: false,
-    },
-    ...({
-      connectionsCheckingInterval: neverMs,
-      maxHeaderSize: maxHeaderBytes,
-      keepAliveTimeout: 0,
-      requestTimeout: 0,
-      headersTimeout: 0,
-    } as object),
+  });
+  const plain = createHttpServer({
+    connectionsCheckingInterval: neverMs,
+    maxHeaderSize: maxHeaderBytes,
+    keepAliveTimeout: 0,
+    requestTimeout: 0,
+    headersTimeout: 0,
   });
   const guard = guardConnections(server, bounds);
   const door: Server = createTcpServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs },
     (socket) => guard.accept(socket),
   );
-  server.on('request', (request: ServerRequest, answer: ServerAnswer) => {
-    if (!guard.begin(request, answer)) return;
-    if (!guard.late(request)) return options.onRequest(request, answer);
-    // What is reset in the same breath is not worth an answer.
-    setImmediate(() => {
-      if (!(request as Http2ServerRequest).stream?.destroyed) options.onRequest(request, answer);
-    });
+  plain.on('request', (request, answer) => {
+    if (guard.begin(request, answer)) options.onRequest(request, answer);
   });
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  plain.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     guard.upgrade(request);
     options.onUpgrade(request, socket, head);
   });
-  answerBroken(server);
-  server.on('sessionError', () => undefined); // a broken client connection is the client's affair
+  answerBroken(plain);
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.destroyed) return;
+    if (socket.alpnProtocol !== 'h2') return void plain.emit('connection', socket);
+    const { protocol } = new WireSocket(socket, (transport) =>
+      options.http2(transport, socket, (request, answer) => {
+        if (!guard.begin(request, answer)) return answer.destroy();
+        if (!guard.late(request)) return options.onRequest(request, answer);
+        // What is reset in the same breath is not worth an answer.
+        setImmediate(() => {
+          if (!answer.destroyed) options.onRequest(request, answer);
+        });
+      }),
+    );
+    guard.speaks(socket, protocol);
+  });
   server.on('tlsClientError', () => options.onHandshakeFailed?.());
   await listen(op, door, options);
   return {
@@ -136,7 +148,6 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
     close: () =>
       new Promise((resolve) => {
         door.close(() => resolve());
-        server.close();
         guard.close();
       }),
     know: (request, user) => guard.know(request, user),
@@ -176,7 +187,7 @@ function listen(
  * A request over HTTP/1.1 that is none, or whose headers are too large, hears so: what it still
  * sends is taken, so that the answer is not lost.
  */
-function answerBroken(server: Http2SecureServer): void {
+function answerBroken(server: HttpServer): void {
   const answered = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (answered.has(socket) || !socket.writable)
@@ -197,49 +208,43 @@ function answerBroken(server: Http2SecureServer): void {
 interface Guard {
   /** A connection that has just been made; TLS begins on it when its turn comes. */
   accept(socket: Socket): void;
+  /** It speaks HTTP/2. */
+  speaks(socket: TLSSocket, protocol: Http2Connection): void;
   begin(request: ServerRequest, answer: ServerAnswer): boolean;
   /**
    * Whether the request came with so many others that it waits until all that has been read is
    * looked through.
    */
-  late(request: ServerRequest): boolean;
+  late(request: Http2Request): boolean;
   upgrade(request: IncomingMessage): void;
   know(request: ServerRequest, user: KnownUser): boolean;
   close(): void;
 }
 
 /** Tells the bounds of every connection and request. */
-function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): Guard {
-  const sockets = new Set<Socket>();
+function guardConnections(server: TlsServer, bounds: ConnectionBounds): Guard {
+  const sockets = new Map<Socket, Connection>();
   const byPair = new Map<string, Connection>();
-  /** TLS sockets and HTTP/2 sessions. */
+  /** By TLS socket. */
   const known = new WeakMap<object, Connection>();
-  // Before the server's own listener, which makes the session.
-  server.prependListener('secureConnection', (socket: TLSSocket) => {
+  const protocolOf = new WeakMap<Connection, Http2Connection>();
+  // Before the listener that speaks on it.
+  server.on('secureConnection', (socket: TLSSocket) => {
     const connection = byPair.get(pairOf(socket));
     if (!connection) return void socket.destroy();
     known.set(socket, connection);
     connection.secure = true;
     connection.end = () => socket.destroy();
   });
-  server.on('session', (session: ServerHttp2Session) => {
-    session.on('error', () => undefined);
-    const connection = session.socket && byPair.get(pairOf(session.socket));
-    if (!connection) return session.destroy();
-    known.set(session, connection);
-    connection.end = () => endSession(session);
-    session.on('ping', () => turns.pinged(session));
-  });
   const turns = new Turns();
   const handshakes = new HandshakeQueue();
-  const of = (request: ServerRequest): Connection | undefined =>
-    known.get(sessionOf(request) ?? request.socket);
+  const of = (request: ServerRequest): Connection | undefined => known.get(request.socket);
   return {
     accept(socket) {
       handshakes.arrive();
       const pair = pairOf(socket);
-      sockets.add(socket);
       const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());
+      sockets.set(socket, connection);
       byPair.set(pair, connection);
       let leave: () => void = () => undefined;
       whenHello(socket, (hello) => {
@@ -260,6 +265,15 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
         bounds.remove(connection);
       });
     },
+    speaks(socket, protocol) {
+      const connection = known.get(socket);
+      if (!connection) return;
+      protocolOf.set(connection, protocol);
+      connection.end = () => {
+        protocol.leave();
+        setTimeout(() => socket.destroy(), goAwayMs).unref();
+      };
+    },
     begin(request, answer) {
       const connection = of(request);
       if (!connection) return false;
@@ -268,11 +282,9 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
       return true;
     },
     late(request) {
-      const session = sessionOf(request);
-      return (
-        session !== undefined &&
-        !turns.admit(session, of(request)?.user === undefined ? strangerStreams : knownStreams)
-      );
+      const connection = of(request);
+      const protocol = connection && protocolOf.get(connection);
+      return protocol !== undefined && !turns.admit(request.socket, protocol.mostStreams);
     },
     // The connection is its stream's from now on: it is never idle again.
     upgrade(request) {
@@ -283,13 +295,16 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
       const connection = of(request);
       if (!connection || connection.user !== undefined) return true;
       if (!bounds.know(connection, user)) return false;
-      const session = sessionOf(request);
-      if (session && !session.destroyed) widen(session);
+      protocolOf.get(connection)?.know();
       return true;
     },
     close() {
       bounds.close();
-      for (const socket of sockets) socket.destroy();
+      for (const [socket, connection] of sockets) {
+        if (connection.open === 0) connection.end();
+        else protocolOf.get(connection)?.leave();
+        setTimeout(() => socket.destroy(), goAwayMs).unref();
+      }
     },
   };
 }
@@ -302,11 +317,6 @@ const keepAliveAfterMs = 30_000;
 /** How long a client has to take note of the end. */
 const goAwayMs = 1_000;
 
-function endSession(session: ServerHttp2Session): void {
-  session.close();
-  setTimeout(() => session.destroy(), goAwayMs).unref();
-}
-
 /** Streams that a session may begin in one turn of the event loop before they wait for its end. */
 const promptStreams = 32;
 /**
@@ -315,46 +325,22 @@ const promptStreams = 32;
  */
 const turnFactor = 3;
 /**
- * Each ping is answered, at a hundredth of what a request costs. Clients ping once in some seconds.
- */
-const turnPings = 1000;
-
-/**
  * How many streams each session begins in one turn of the event loop. Nothing has been answered for
  * most of that time, so a session that begins far more than may be open at once has reset them
- * itself: its end comes at once, before nghttp2 counts the resets.
+ * itself: its end comes at once.
  */
 class Turns {
-  #begun: Map<ServerHttp2Session, { streams: number; pings: number }> | undefined;
+  #begun: Map<TLSSocket, number> | undefined;
 
   /** False for a stream that comes late in a turn. */
-  admit(session: ServerHttp2Session, mostOpen: number): boolean {
-    const turn = this.#turnOf(session);
-    turn.streams++;
-    if (turn.streams > turnFactor * mostOpen) session.destroy();
-    return turn.streams <= promptStreams;
-  }
-
-  pinged(session: ServerHttp2Session): void {
-    if (++this.#turnOf(session).pings > turnPings) session.destroy();
-  }
-
-  #turnOf(session: ServerHttp2Session): { streams: number; pings: number } {
+  admit(socket: TLSSocket, mostOpen: number): boolean {
     if (!this.#begun) {
       this.#begun = new Map();
       setImmediate(() => (this.#begun = undefined));
     }
-    const turn = this.#begun.get(session) ?? { streams: 0, pings: 0 };
-    this.#begun.set(session, turn);
-    return turn;
+    const streams = (this.#begun.get(socket) ?? 0) + 1;
+    this.#begun.set(socket, streams);
+    if (streams > turnFactor * mostOpen) socket.destroy();
+    return streams <= promptStreams;
   }
-}
-
-function sessionOf(request: ServerRequest): ServerHttp2Session | undefined {
-  return (request as { stream?: { session?: ServerHttp2Session } }).stream?.session;
-}
-
-function widen(session: ServerHttp2Session): void {
-  session.settings({ maxConcurrentStreams: knownStreams });
-  session.setLocalWindowSize(knownWindowBytes);
 }

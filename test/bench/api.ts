@@ -10,7 +10,8 @@ import { Worker, isMainThread, parentPort, workerData } from 'node:worker_thread
 import { load } from 'js-yaml';
 import { issueCa, issueCert } from '../../internal/pki/certificate.ts';
 import { realRandom } from '../../internal/io/random.ts';
-import { run, TestCluster } from '../e2e/node.ts';
+import { TestCluster } from '../e2e/node.ts';
+import { processIn } from './counters.ts';
 import { rawSqlite } from './raw-sqlite.ts';
 
 interface Job {
@@ -171,7 +172,8 @@ else if (process.argv[2] === 'can') {
     cluster = new TestCluster();
     await cluster.up();
     file = cluster.kubeconfig;
-    pid = Number(run(['pgrep', '-n', '-f', 'skiff server']).stdout.trim());
+    const network = cluster.node.exec(['readlink', '/proc/self/ns/net']).stdout.trim();
+    pid = processIn(network, /^\/\S*skiff .*\bserver\b/);
   }
   const config = load(readFileSync(file, 'utf8')) as {
     clusters: { cluster: Record<string, string> }[];

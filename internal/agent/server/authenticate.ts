@@ -39,10 +39,7 @@ export function makeAuthenticator(options: {
     perf: { now: () => options.clock.monotonicMs() },
   });
   return async (request) => {
-    const socket = (
-      'stream' in request ? request.stream.session?.socket : request.socket
-    ) as TLSSocket;
-    const byCertificate = certificateUser(socket);
+    const byCertificate = certificateUser(request.socket as TLSSocket);
     if (byCertificate) return byCertificate;
     const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (!token) return undefined;

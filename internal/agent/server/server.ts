@@ -15,6 +15,7 @@ import { makeAuthorizer } from './authorize.ts';
 import { findPath, rightsFor, type FoundPath } from './paths.ts';
 import { route, routeUpgrade, type RouteContext } from './routes.ts';
 import { Rates } from './stats.ts';
+import { speakHttp2 } from '../../wire/h2/http.ts';
 
 export interface NodeServerOptions extends Omit<RouteContext, 'rates'> {
   host: string;
@@ -60,6 +61,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
   };
 
   const listener = await listenHttps('node.listen', {
+    http2: speakHttp2,
     host: options.host,
     port: options.port,
     key: options.tls.key,

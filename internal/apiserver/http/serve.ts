@@ -73,7 +73,7 @@ async function serveRequest(
     if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError')
       exchange.audit?.panicked(asApiError(error));
     sendError(exchange, error);
-    drain(request, answer);
+    drain(request);
   }
   server.metrics.count(
     exchange,
@@ -90,7 +90,7 @@ export function plainRequest(server: Server, request: ServerRequest, path: strin
     authorization: request.headers.authorization,
     header: (name) => header(request, name),
     body: () => readBody(request),
-    user: () => server.authenticator.authenticate(request, socketOf(request)),
+    user: () => server.authenticator.authenticate(request, request.socket),
   };
 }
 
@@ -118,7 +118,7 @@ export async function identify(
 ): Promise<void> {
   const { request } = exchange;
   try {
-    exchange.real = await server.authenticator.authenticate(request, socketOf(request));
+    exchange.real = await server.authenticator.authenticate(request, request.socket);
   } catch (error) {
     server.audit?.refused(exchange);
     throw error;
@@ -132,21 +132,9 @@ export async function identify(
     (await impersonated(request.headers, exchange.user, server.authorize)) ?? exchange.user;
 }
 
-/**
- * One object for all requests of a connection: HTTP/2 requests have a socket of their own each, but
- * one of their session.
- */
-function socketOf(request: ServerRequest): object {
-  const { stream } = request as { stream?: { session?: { socket?: object } } };
-  return stream?.session?.socket ?? request.socket;
-}
-
-/** A refused body must still be read, or the connection stalls; over HTTP/2 it is refused alone. */
-function drain(request: ServerRequest, answer: ServerAnswer): void {
-  if ((request as { readableEnded?: boolean }).readableEnded) return;
-  (request as { resume(): void }).resume();
-  if ('stream' in request)
-    (answer as NodeJS.EventEmitter).once('finish', () => request.stream?.close());
+/** A refused body must still be read, or the connection stalls. */
+function drain(request: ServerRequest): void {
+  if (!request.readableEnded) request.resume();
 }
 
 const tooManyConnections = (): ApiError =>

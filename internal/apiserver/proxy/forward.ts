@@ -77,7 +77,7 @@ async function ask(server: Outward, exchange: Exchange, to: Forwarding): Promise
 }
 
 function bodyOf(request: ServerRequest): Readable | undefined {
-  if ('stream' in request) return request.stream.endAfterHeaders ? undefined : request;
+  if ('endAfterHeaders' in request) return request.endAfterHeaders ? undefined : request;
   const { headers } = request;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
     ? request

@@ -9,6 +9,7 @@ import { realRandom } from '../../io/random.ts';
 import { issueCert } from '../../pki/certificate.ts';
 import { startDevServer, type DevServer } from '../dev.ts';
 import { redirectedDial } from './redirected-dial.fake.ts';
+import { speakHttp2 } from '../../wire/h2/http.ts';
 
 const nodeIp = '10.42.0.10';
 const uid = '00000000-0000-4000-8000-000000000000';
@@ -78,6 +79,7 @@ beforeAll(async () => {
         'close\r\n\r\ncontainer not found "c"',
     );
   kubelet = await listenHttps('kubelet', {
+    http2: speakHttp2,
     host: '127.0.0.1',
     port: 0,
     ...identity,

@@ -18,6 +18,7 @@ import { recover } from '../../store/recovery.ts';
 import { MemoryJournal } from '../../store/testing/memory-journal.ts';
 import { startDevServer, type DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
+import { speakHttp2 } from '../../wire/h2/http.ts';
 
 /**
  * Every watcher's view equals the list, always: random writers on two versions of a kind that a
@@ -99,6 +100,7 @@ beforeAll(async () => {
     usages: ['server'],
   });
   remote = await listenHttps('converter', {
+    http2: speakHttp2,
     host: '127.0.0.1',
     port: 0,
     ...identity,

@@ -1,4 +1,5 @@
 import { FrameReader, type FrameTaker } from './reader.ts';
+import { ClosedStreams } from './closed-streams.ts';
 import {
   errorCode,
   flag,
@@ -11,27 +12,23 @@ import {
   readU31,
   readU32,
   setting,
-  writeU32,
 } from './frames.ts';
 import { RequestHead } from './head.ts';
+import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack.ts';
 import { defaultLimits, type H2Limits } from './limits.ts';
+import { Patience } from './patience.ts';
 import { FrameSender } from './sender.ts';
 import type { H2Stream, StreamOwner } from './stream.ts';
-import type { Transport, WireProtocol } from '../../io/grpc-server.ts';
+import type { Transport, WireProtocol } from '../../io/wire-socket.ts';
 
 const noPayload = Buffer.alloc(0);
-/** Streams that we reset: their peer may not know yet, so what still comes for them is no fault. */
-const rememberedResets = 1000;
-/** A call brings its own allowance of frames that move nothing, for its empty end or its reset. */
-const framesPerCall = 3;
 
 /**
  * A server's side of one HTTP/2 connection (RFC 9113). Bytes in by `receive`, bytes out through the
  * transport.
  */
 export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOwner {
-  readonly limits: H2Limits;
   readonly out: FrameSender;
   readonly streams = new Map<number, H2Stream>();
   /** Handlers at work whose stream is gone. */
@@ -39,30 +36,35 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   readonly #transport: Transport;
   readonly #reader: FrameReader;
   readonly #hpack = new HpackDecoder();
-  readonly #head = new RequestHead();
-  readonly #resets = new Set<number>();
+  readonly #head: RequestHead;
+  readonly #closed = new ClosedStreams();
   #lastId = 0;
   /** The stream whose DATA is being read. */
   #dataStream: H2Stream | undefined = undefined;
-  #blockStream = 0;
-  #blockEnds = false;
-  #block: Buffer[] = [];
-  #blockBytes = 0;
+  readonly #block = new HeaderBlock();
+  readonly #patience: Patience;
   #receiveWindow = defaultWindowBytes;
   #unreturned = 0;
-  #patience: number;
-  #patienceMs = 0;
   #peerLeaves = false;
   #leaving = false;
+  #graceful = false;
   #over = false;
   #paused = false;
 
-  constructor(transport: Transport, limits: H2Limits = defaultLimits) {
+  constructor(
+    transport: Transport,
+    limits: H2Limits = defaultLimits,
+    head: RequestHead = new RequestHead(),
+  ) {
     this.#transport = transport;
-    this.limits = limits;
-    this.#patience = limits.idleFrames;
+    this.#patience = new Patience(limits);
+    this.#head = head;
     this.out = new FrameSender(transport);
     this.#reader = new FrameReader(this);
+  }
+
+  get limits(): H2Limits {
+    return this.#patience.limits;
   }
 
   /**
@@ -78,16 +80,12 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
 
   receive(bytes: Buffer, nowMs: number): void {
     if (this.#over) return;
-    this.#patience = Math.min(
-      this.limits.idleFrames,
-      this.#patience + ((nowMs - this.#patienceMs) * this.limits.idleFramesPerSecond) / 1000,
-    );
-    this.#patienceMs = nowMs;
+    this.#patience.passed(nowMs);
     try {
       this.#reader.push(bytes);
     } catch (error) {
       if (!(error instanceof H2Error)) throw error;
-      this.#fail(error);
+      this.#sayGoodbye(error.code, error.message);
     }
     if (this.out.blocked && !this.#paused && this.out.bytes > this.limits.unreadBytes) {
       this.#paused = true;
@@ -115,6 +113,39 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (!this.#over) this.#sayGoodbye(errorCode.noError, '');
   }
 
+  /** Says that no more streams are taken, and closes when those that there are have ended. */
+  leave(): void {
+    if (this.#over || this.#leaving) return;
+    this.#leaving = true;
+    this.#graceful = true;
+    this.#goAway(errorCode.noError, '');
+    this.#leaveIfDone();
+  }
+
+  /** A client that is known by now: it may do more. */
+  protected widen(limits: H2Limits): void {
+    const before = this.limits;
+    this.#patience.limits = limits;
+    if (this.#over) return;
+    this.out.settings([[setting.maxConcurrentStreams, limits.streams]]);
+    const more = limits.connectionWindowBytes - before.connectionWindowBytes;
+    if (more <= 0) return;
+    this.#receiveWindow += more;
+    this.out.number(frameType.windowUpdate, 0, more);
+  }
+
+  /** The request whose head is being accepted has no body. */
+  protected get endsAtOnce(): boolean {
+    return this.#block.ends;
+  }
+
+  /** Somebody has taken so many bytes of a stream that holds its window. */
+  consumed(stream: H2Stream, bytes: number): void {
+    if (stream.over || bytes <= 0) return;
+    stream.kept -= bytes;
+    this.#takeBack(bytes, stream);
+  }
+
   /**
    * The last frame of a stream: trailers, or an empty body when there are none. A peer that has
    * more to send is told to keep it.
@@ -128,8 +159,18 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
 
   /** After END_STREAM was sent. */
   finish(stream: H2Stream): void {
-    if (!stream.remoteDone) this.#sendReset(stream.id, errorCode.noError);
+    stream.sentEnd = true;
+    if (!stream.remoteDone) this.#endBody(stream);
     this.#forget(stream);
+  }
+
+  /** The stream was answered, and the rest of its body is not wanted. */
+  #endBody({ id, drains, receiveWindow }: H2Stream): void {
+    if (!drains) return this.#sendReset(id, errorCode.noError);
+    this.#closed.drain(id, receiveWindow);
+    this.#transport.later(() => {
+      if (this.#closed.drains(id) && !this.#over) this.#sendReset(id, errorCode.noError);
+    });
   }
 
   reset(stream: H2Stream, code: number): void {
@@ -143,19 +184,14 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   started(firstBytes: Buffer | undefined): void {
     if (firstBytes !== undefined) return this.foreign(firstBytes);
     const { limits } = this;
-    const ours: [number, number][] = [
+    this.out.settings([
       [setting.maxConcurrentStreams, limits.streams],
       [setting.initialWindowSize, limits.streamWindowBytes],
       [setting.maxHeaderListSize, limits.headerBytes],
-    ];
-    const payload = Buffer.alloc(ours.length * 6);
-    ours.forEach(([id, value], i) => {
-      payload.writeUInt16BE(id, i * 6);
-      payload.writeUInt32BE(value, i * 6 + 2);
-    });
-    this.out.control(frameType.settings, 0, 0, payload);
+    ]);
     this.#receiveWindow = limits.connectionWindowBytes;
-    this.out.number(frameType.windowUpdate, 0, limits.connectionWindowBytes - defaultWindowBytes);
+    const more = limits.connectionWindowBytes - defaultWindowBytes;
+    if (more > 0) this.out.number(frameType.windowUpdate, 0, more);
   }
 
   foreignBytes(bytes: Buffer): void {
@@ -166,13 +202,8 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
   begin(type: number, length: number, id: number): void {
     if (length > defaultFrameBytes)
       throw new H2Error(errorCode.frameSizeError, `a frame of ${length} bytes`);
-    if (
-      this.#blockStream === 0
-        ? type === frameType.continuation
-        : type !== frameType.continuation || id !== this.#blockStream
-    ) {
+    if (this.#block.isBrokenBy(type, id))
       throw new H2Error(errorCode.protocolError, 'a header block that is not in one piece');
-    }
   }
 
   /** A DATA frame begins: `length` bytes of flow control, of which `padding` are not the body's. */
@@ -181,23 +212,28 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (this.#receiveWindow < 0)
       throw new H2Error(errorCode.flowControlError, 'more data than the connection takes');
     const stream = this.#started(id, 'DATA');
-    if (length - padding === 0 && !endStream) this.#idle();
+    if (length - padding === 0 && !endStream) this.#patience.idle();
     this.#dataStream = undefined;
     if (stream === undefined || stream.remoteDone) {
-      if (!this.#resets.has(id)) {
-        if (stream !== undefined) this.reset(stream, errorCode.streamClosed);
-        else this.#sendReset(id, errorCode.streamClosed);
-      }
+      if (stream !== undefined) this.#mistake(stream, errorCode.streamClosed);
+      else if (this.#closed.took(id, length)) this.#sendReset(id, errorCode.streamClosed);
       return this.#takeBack(length, undefined);
     }
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
-      this.reset(stream, errorCode.flowControlError);
+      this.#mistake(stream, errorCode.flowControlError);
       return this.#takeBack(length, undefined);
     }
-    if (stream.contentLeft !== undefined) stream.contentLeft -= length - padding;
+    if (stream.contentLeft !== undefined) {
+      stream.contentLeft -= length - padding;
+      if (stream.contentLeft < 0) {
+        this.#mistake(stream, errorCode.protocolError);
+        return this.#takeBack(length, undefined);
+      }
+    }
     this.#dataStream = stream;
-    this.#takeBack(length, stream);
+    if (stream.holdsWindow) stream.kept += length - padding;
+    this.#takeBack(stream.holdsWindow ? padding : length, stream);
   }
 
   data(bytes: Buffer, from: number, to: number): void {
@@ -235,93 +271,78 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
       case frameType.pushPromise:
         throw new H2Error(errorCode.protocolError, 'a client promised a push');
       default:
-        this.#idle(); // extensions are ignored (section 5.5)
+        this.#patience.idle(); // extensions are ignored (section 5.5)
     }
   }
 
   #headers(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
-    if ((id & 1) === 0) throw new H2Error(errorCode.protocolError, `HEADERS on stream ${id}`);
-    let start = from;
-    let end = to;
-    if ((flags & flag.padded) !== 0) end -= bytes[start++] ?? 0;
-    const selfDependent =
-      (flags & flag.priority) !== 0 && start + 4 <= to && readU31(bytes, start) === id;
-    if ((flags & flag.priority) !== 0) start += 5;
-    if (start > end)
-      throw new H2Error(errorCode.protocolError, 'HEADERS are shorter than their padding');
-    this.#blockStream = id;
-    this.#blockEnds = (flags & flag.endStream) !== 0;
-    if ((flags & flag.endHeaders) === 0) this.#keepBlock(bytes, start, end);
-    else this.#blockDone(bytes, start, end);
-    const stream = selfDependent ? this.streams.get(id) : undefined;
-    if (stream) this.reset(stream, errorCode.protocolError);
+    const block = this.#block;
+    if (block.begin(flags, id, bytes, from, to, this.limits.headerBytes)) this.#blockDone();
+    const stream = block.selfDependent ? this.streams.get(id) : undefined;
+    if (stream) this.#mistake(stream, errorCode.protocolError);
   }
 
   #continuation(flags: number, bytes: Buffer, from: number, to: number): void {
-    if (from === to) this.#idle();
-    this.#keepBlock(bytes, from, to);
-    if ((flags & flag.endHeaders) === 0) return;
-    const whole = Buffer.concat(this.#block);
-    this.#block = [];
-    this.#blockBytes = 0;
-    this.#blockDone(whole, 0, whole.length);
+    if (from === to) this.#patience.idle();
+    if (this.#block.goOn(flags, bytes, from, to, this.limits.headerBytes)) this.#blockDone();
   }
 
-  #keepBlock(bytes: Buffer, from: number, to: number): void {
-    this.#blockBytes += to - from;
-    if (this.#blockBytes > this.limits.headerBytes)
-      throw new H2Error(errorCode.enhanceYourCalm, 'a header block without end');
-    this.#block.push(Buffer.from(bytes.subarray(from, to)));
-  }
-
-  #blockDone(bytes: Buffer, from: number, to: number): void {
-    const id = this.#blockStream;
-    this.#blockStream = 0;
-    const head = this.#head;
-    head.clear();
+  #blockDone(): void {
+    const { bytes, from, to, ends } = this.#block;
+    const id = this.#block.done();
+    const head = this.#head.clear();
     // Every block is decoded, wanted or not: the next one depends on it.
     this.#hpack.decode(bytes, from, to, head);
     if (id > this.#lastId) return this.#open(id, head);
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      if (this.#resets.has(id)) return;
+      if (this.#closed.has(id)) return;
       throw new H2Error(errorCode.streamClosed, `HEADERS on stream ${id}, which is closed`);
     }
-    if (stream.remoteDone) return this.reset(stream, errorCode.streamClosed);
-    if (!this.#blockEnds || !head.isTrailers) return this.reset(stream, errorCode.protocolError);
+    if (stream.remoteDone) return this.#mistake(stream, errorCode.streamClosed);
+    if (!ends || !head.isTrailers) return this.#mistake(stream, errorCode.protocolError);
     this.#receivedAll(stream);
   }
 
   #open(id: number, head: RequestHead): void {
     this.#lastId = id;
     if (this.#leaving) return;
+    this.#patience.idle();
     if (head.bytes > this.limits.headerBytes) return this.#sendReset(id, errorCode.enhanceYourCalm);
     if (!head.isRequest) return this.#sendReset(id, errorCode.protocolError);
-    if (this.streams.size + this.orphans >= this.limits.streams)
+    if (
+      this.streams.size + this.orphans + this.#closed.draining >= this.limits.streams ||
+      this.out.waitingBytes > this.limits.waitingBytes
+    )
       return this.#sendReset(id, errorCode.refusedStream);
+    const { ends } = this.#block;
     const contentLeft = head.contentLength < 0 ? undefined : head.contentLength;
-    const ends = this.#blockEnds;
+    if (ends && contentLeft) return this.#sendReset(id, errorCode.protocolError);
     const stream = this.accept(id, head);
     if (stream.over) return;
     stream.contentLeft = contentLeft;
+    // Known before its answer, which may come at once.
+    stream.remoteDone = ends;
     this.streams.set(id, stream);
-    this.#patience += framesPerCall;
+    this.#patience.call();
     stream.opened();
-    if (ends && !stream.over) this.#receivedAll(stream);
+    if (ends && !stream.over) stream.receivedAll();
   }
 
   #receivedAll(stream: H2Stream): void {
     stream.remoteDone = true;
     if (stream.contentLeft !== undefined && stream.contentLeft !== 0)
-      return this.reset(stream, errorCode.protocolError);
+      return this.#mistake(stream, errorCode.protocolError);
     stream.receivedAll();
   }
 
   #resetByPeer(id: number, length: number): void {
     if (length !== 4) throw new H2Error(errorCode.frameSizeError, 'RST_STREAM of a wrong size');
     const stream = this.#started(id, 'RST_STREAM');
-    this.#idle();
-    if (stream) this.#forget(stream);
+    this.#patience.idle();
+    if (!stream) return this.#closed.end(id);
+    this.#patience.reset();
+    this.#forget(stream);
   }
 
   #windowUpdate(id: number, bytes: Buffer, from: number, to: number): void {
@@ -339,16 +360,16 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     }
     const stream = this.#started(id, 'WINDOW_UPDATE');
     if (stream === undefined) return;
-    if (more === 0) return this.reset(stream, errorCode.protocolError);
+    if (more === 0) return this.#mistake(stream, errorCode.protocolError);
     if (stream.sendWindow + more > largestWindowBytes)
-      return this.reset(stream, errorCode.flowControlError);
+      return this.#mistake(stream, errorCode.flowControlError);
     stream.sendWindow += more;
     if (stream.queuedBytes > 0) out.queue(stream);
   }
 
   #settings(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
     if (id !== 0) throw new H2Error(errorCode.protocolError, 'SETTINGS on a stream');
-    this.#idle();
+    this.#patience.idle();
     if ((flags & flag.ack) !== 0) {
       if (from !== to)
         throw new H2Error(errorCode.frameSizeError, 'an acknowledgement with settings');
@@ -385,7 +406,7 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     if (id !== 0) throw new H2Error(errorCode.protocolError, 'PING on a stream');
     if (to - from !== 8) throw new H2Error(errorCode.frameSizeError, 'PING of a wrong size');
     // Go's clients measure the way with a ping while we send; only pings without that are idle.
-    if (!this.out.moved) this.#idle();
+    if (!this.out.moved) this.#patience.idle();
     this.out.moved = false;
     if ((flags & flag.ack) === 0)
       this.out.control(frameType.ping, flag.ack, 0, bytes.subarray(from, to));
@@ -393,16 +414,12 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
 
   #priority(id: number, bytes: Buffer, from: number, to: number): void {
     if (id === 0) throw new H2Error(errorCode.protocolError, 'PRIORITY of no stream');
-    this.#idle();
+    this.#patience.idle();
+    const code = to - from === 5 ? errorCode.protocolError : errorCode.frameSizeError;
+    if (to - from === 5 && readU31(bytes, from) !== id) return;
     const stream = this.streams.get(id);
-    if (to - from !== 5) {
-      if (stream) this.reset(stream, errorCode.frameSizeError);
-      else this.#sendReset(id, errorCode.frameSizeError);
-    } else if (stream && readU31(bytes, from) === id) {
-      this.reset(stream, errorCode.protocolError);
-    } else if (readU31(bytes, from) === id) {
-      this.#sendReset(id, errorCode.protocolError);
-    }
+    if (stream) this.#mistake(stream, code);
+    else this.#sendReset(id, code);
   }
 
   /** The stream, undefined when it is over; streams that never began are a fault. */
@@ -428,18 +445,15 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     stream.unreturned = 0;
   }
 
-  #idle(): void {
-    if (--this.#patience < 0)
-      throw new H2Error(errorCode.enhanceYourCalm, 'too many frames that move nothing');
+  /** The client did what it must not with a stream. */
+  #mistake(stream: H2Stream, code: number): void {
+    if (stream.over) return;
+    this.#patience.reset();
+    this.reset(stream, code);
   }
 
   #sendReset(id: number, code: number): void {
-    this.#resets.add(id);
-    if (this.#resets.size > rememberedResets)
-      for (const oldest of this.#resets) {
-        this.#resets.delete(oldest);
-        break;
-      }
+    this.#closed.reset(id);
     this.out.number(frameType.rstStream, id, code);
   }
 
@@ -448,30 +462,29 @@ export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOw
     stream.over = true;
     this.out.drop(stream);
     this.streams.delete(stream.id);
+    if (stream.kept > 0) this.#takeBack(stream.kept, undefined);
     stream.ended();
     this.#leaveIfDone();
   }
 
   #leaveIfDone(): void {
-    if (this.#peerLeaves && !this.#over && this.streams.size === 0 && !this.#leaving)
-      this.#sayGoodbye(errorCode.noError, '');
-  }
-
-  #fail(error: H2Error): void {
-    this.#sayGoodbye(error.code, error.message);
+    if (this.#over || this.streams.size > 0) return;
+    if (this.#graceful) {
+      this.#over = true;
+      this.out.end();
+    } else if (this.#peerLeaves) this.#sayGoodbye(errorCode.noError, '');
   }
 
   #sayGoodbye(code: number, text: string): void {
     this.#leaving = true;
     this.#over = true;
-    const debug = Buffer.from(text, 'latin1');
-    const payload = Buffer.alloc(8 + debug.length);
-    writeU32(payload, 0, this.#lastId);
-    writeU32(payload, 4, code);
-    debug.copy(payload, 8);
-    if (this.#reader.speaksHttp2) this.out.control(frameType.goAway, 0, 0, payload);
+    this.#goAway(code, text);
     this.#endAll();
     this.out.end();
+  }
+
+  #goAway(code: number, text: string): void {
+    if (this.#reader.speaksHttp2) this.out.goAway(this.#lastId, code, text);
   }
 
   #endAll(): void {

@@ -32,7 +32,8 @@ const known = new Map(Object.entries(kinds));
 
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-const forbiddenInValues = /[\0\r\n]/;
+/** RFC 9113 section 8.2.1. */
+const forbiddenInValues = /[\0\r\n]|^[ \t]|[ \t]$/;
 
 function kindOf(name: string, value: string): number {
   const one = known.get(name);

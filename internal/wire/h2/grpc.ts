@@ -1,9 +1,5 @@
-import {
-  GrpcStatus,
-  type GrpcServerOptions,
-  type GrpcServerStream,
-  type Transport,
-} from '../../io/grpc-server.ts';
+import { GrpcStatus, type GrpcServerOptions, type GrpcServerStream } from '../../io/grpc-server.ts';
+import type { Transport } from '../../io/wire-socket.ts';
 import { messageOf } from '../../base/errors.ts';
 import { H2Connection } from './connection.ts';
 import { errorCode, H2Error } from './frames.ts';

@@ -17,7 +17,8 @@ export class RequestHead {
   #pseudo = 0;
   #regular = false;
 
-  clear(): void {
+  /** For the next block. */
+  clear(): this {
     this.method = '';
     this.scheme = '';
     this.path = '';
@@ -27,6 +28,7 @@ export class RequestHead {
     this.#malformed = false;
     this.#pseudo = 0;
     this.#regular = false;
+    return this;
   }
 
   add(field: HeaderField): void {
@@ -45,8 +47,15 @@ export class RequestHead {
     if (what === kind.contentType) this.contentType = field.value;
     else if (what === kind.contentLength) {
       if (!/^\d{1,15}$/.test(field.value)) this.#malformed = true;
+      else if (this.contentLength >= 0 && this.contentLength !== Number(field.value))
+        this.#malformed = true;
       else this.contentLength = Number(field.value);
     }
+  }
+
+  /** It cannot be a request, whatever else it says. */
+  protected refuse(): void {
+    this.#malformed = true;
   }
 
   /** Whether this may begin a stream. */

@@ -151,29 +151,40 @@ export class HpackDecoder {
 
 /**
  * Fields of an answer as a block that needs no table: literals that are never indexed, but for the
- * status.
+ * status. Texts are Latin-1.
  */
 export function headerBlock(
   status: number | undefined,
-  fields: [name: string, value: string][],
+  fields: readonly (readonly [name: string, value: string])[],
 ): Buffer {
-  const parts: Buffer[] = [];
-  if (status === 200) parts.push(Buffer.from([0x88]));
-  else if (status !== undefined) parts.push(Buffer.from([0x08]), stringBytes(String(status)));
+  let size = status === undefined ? 0 : 5;
   for (const [name, value] of fields)
-    parts.push(Buffer.from([0]), stringBytes(name), stringBytes(value));
-  return Buffer.concat(parts);
+    size += 1 + lengthBytes + name.length + lengthBytes + value.length;
+  const block = Buffer.allocUnsafe(size);
+  let at = 0;
+  if (status === 200) block[at++] = 0x88;
+  else if (status !== undefined) {
+    block[at++] = 0x08;
+    at = writeString(block, at, String(status));
+  }
+  for (const [name, value] of fields) {
+    block[at++] = 0;
+    at = writeString(block, writeString(block, at, name), value);
+  }
+  return block.subarray(0, at);
 }
 
-function stringBytes(text: string): Buffer {
-  const bytes = Buffer.from(text, 'latin1');
-  const length: number[] = [];
-  if (bytes.length < 0x7f) length.push(bytes.length);
+/** The length of a string as an integer with a prefix of seven bits, at most. */
+const lengthBytes = 5;
+
+function writeString(into: Buffer, from: number, text: string): number {
+  let at = from;
+  if (text.length < 0x7f) into[at++] = text.length;
   else {
-    length.push(0x7f);
-    let rest = bytes.length - 0x7f;
-    for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);
-    length.push(rest);
+    into[at++] = 0x7f;
+    let rest = text.length - 0x7f;
+    for (; rest > 0x7f; rest >>>= 7) into[at++] = (rest & 0x7f) | 0x80;
+    into[at++] = rest;
   }
-  return Buffer.concat([Buffer.from(length), bytes]);
+  return at + into.write(text, at, 'latin1');
 }

@@ -1,4 +1,5 @@
-import type { PlainAnswer, Transport } from '../../io/grpc-server.ts';
+import type { PlainAnswer } from '../../io/grpc-server.ts';
+import type { Transport } from '../../io/wire-socket.ts';
 
 /** A request line and its headers; probes send a few hundred bytes. */
 const mostHeadBytes = 8 * 1024;

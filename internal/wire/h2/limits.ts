@@ -23,8 +23,16 @@ export interface H2Limits {
    */
   idleFrames: number;
   idleFramesPerSecond: number;
+  /**
+   * Streams that the client may reset, or have reset by a mistake: so many at once, and so many a
+   * second afterwards.
+   */
+  resets: number;
+  resetsPerSecond: number;
   /** Answers to such frames that the peer does not read: beyond it we stop reading from it. */
   unreadBytes: number;
+  /** Bodies that wait for the peer to take them: beyond it no stream begins. */
+  waitingBytes: number;
 }
 
 export const defaultLimits: H2Limits = {
@@ -34,5 +42,8 @@ export const defaultLimits: H2Limits = {
   headerBytes: 64 * 1024,
   idleFrames: 20_000,
   idleFramesPerSecond: 2_000,
+  resets: Infinity,
+  resetsPerSecond: 0,
   unreadBytes: 256 * 1024,
+  waitingBytes: Infinity,
 };

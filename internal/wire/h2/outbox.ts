@@ -15,6 +15,7 @@ export class Outbox {
   #from = 0;
   #pieces: Buffer[] = [];
   #pieceBytes = 0;
+  #lent: Buffer = nothing;
 
   get bytes(): number {
     return this.#pieceBytes + this.at - this.#from;
@@ -52,12 +53,22 @@ export class Outbox {
 
   /** What was taken is gone: the block may be written over. */
   recycle(): void {
-    if (this.buffer.length === blockBytes && spare.length < spareBlocks) spare.push(this.buffer);
-    this.abandon();
+    keep(this.buffer);
+    this.#leave();
   }
 
-  /** What was taken is still being read by others. */
-  abandon(): void {
+  /** What was taken is still being read by others, until they give it back. */
+  lend(): void {
+    this.#lent = this.buffer;
+    this.#leave();
+  }
+
+  returned(): void {
+    keep(this.#lent);
+    this.#lent = nothing;
+  }
+
+  #leave(): void {
     this.buffer = nothing;
     this.at = 0;
     this.#from = 0;
@@ -69,4 +80,8 @@ export class Outbox {
     this.#pieceBytes += this.at - this.#from;
     this.#from = this.at;
   }
+}
+
+function keep(block: Buffer): void {
+  if (block.length === blockBytes && spare.length < spareBlocks) spare.push(block);
 }

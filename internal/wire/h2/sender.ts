@@ -9,7 +9,7 @@ import {
 } from './frames.ts';
 import { Outbox } from './outbox.ts';
 import { noBuffers, noTail, type H2Stream } from './stream.ts';
-import type { Transport } from '../../io/grpc-server.ts';
+import type { Transport } from '../../io/wire-socket.ts';
 
 /**
  * Messages up to here are copied next to their headers; a system call costs more than such a copy.
@@ -45,6 +45,8 @@ export class FrameSender {
   window = defaultWindowBytes;
   /** The kernel has not taken everything; nothing more is handed to it until it has. */
   blocked = false;
+  /** Bytes of bodies that wait for windows or the kernel. */
+  waitingBytes = 0;
   /** A head or a body went out since somebody set this to false. */
   moved = false;
   #scheduled = false;
@@ -93,6 +95,24 @@ export class FrameSender {
     this.wake();
   }
 
+  settings(pairs: readonly (readonly [id: number, value: number])[]): void {
+    const payload = Buffer.alloc(pairs.length * 6);
+    pairs.forEach(([id, value], i) => {
+      payload.writeUInt16BE(id, i * 6);
+      payload.writeUInt32BE(value, i * 6 + 2);
+    });
+    this.control(frameType.settings, 0, 0, payload);
+  }
+
+  goAway(lastId: number, code: number, text: string): void {
+    const debug = Buffer.from(text, 'latin1');
+    const payload = Buffer.alloc(8 + debug.length);
+    writeU32(payload, 0, lastId);
+    writeU32(payload, 4, code);
+    debug.copy(payload, 8);
+    this.control(frameType.goAway, 0, 0, payload);
+  }
+
   /** HEADERS, in as many frames as the peer's limit asks for. */
   headers(stream: H2Stream, block: Buffer, end: boolean): void {
     this.moved = true;
@@ -138,6 +158,30 @@ export class FrameSender {
     else this.wake();
   }
 
+  /** The last bytes of a body, when they are few and can go at once; false when they have to wait. */
+  last(stream: H2Stream, bytes: Buffer): boolean {
+    const size = bytes.length;
+    if (
+      stream.queuedBytes > 0 ||
+      this.blocked ||
+      size > smallBytes ||
+      size > this.window ||
+      size > stream.sendWindow
+    )
+      return false;
+    this.moved = true;
+    this.window -= size;
+    stream.sendWindow -= size;
+    const box = this.#outbox;
+    box.room(frameHeaderBytes + size);
+    writeFrameHeader(box.buffer, box.at, size, frameType.data, flag.endStream, stream.id);
+    box.buffer.set(bytes, box.at + frameHeaderBytes);
+    box.at += frameHeaderBytes + size;
+    if (box.bytes >= writeAtBytes) this.#writeOut();
+    else this.wake();
+    return true;
+  }
+
   /** Bytes of a body that is no gRPC message. */
   body(stream: H2Stream, bytes: Buffer): void {
     this.#enqueue(stream, bytes);
@@ -155,6 +199,7 @@ export class FrameSender {
 
   /** Nothing of it will be sent. */
   drop(stream: H2Stream): void {
+    this.waitingBytes -= stream.queuedBytes;
     stream.queue = noBuffers;
     stream.first = 0;
     stream.offset = 0;
@@ -192,6 +237,7 @@ export class FrameSender {
   /** The kernel took everything it was given. */
   unblock(): void {
     this.blocked = false;
+    this.#outbox.returned();
     this.flush();
   }
 
@@ -204,7 +250,7 @@ export class FrameSender {
   #writeOut(): void {
     const gone = this.#transport.write(this.#outbox.take());
     if (gone) this.#outbox.recycle();
-    else this.#outbox.abandon();
+    else this.#outbox.lend();
     this.blocked = !gone;
     this.#openStream = undefined;
   }
@@ -214,11 +260,13 @@ export class FrameSender {
       writeMessage(this.#tail(stream, prefixBytes + size), stream.tailAt, first, rest, size);
       stream.tailAt += prefixBytes + size;
       stream.queuedBytes += prefixBytes + size;
+      this.waitingBytes += prefixBytes + size;
     } else {
       const prefix = this.#tail(stream, prefixBytes);
       writeMessage(prefix, stream.tailAt, noBytes, undefined, size);
       stream.tailAt += prefixBytes;
       stream.queuedBytes += prefixBytes;
+      this.waitingBytes += prefixBytes;
       this.#enqueue(stream, first);
       if (rest !== undefined) for (const part of rest) this.#enqueue(stream, part);
     }
@@ -252,6 +300,7 @@ export class FrameSender {
     if (stream.queue === noBuffers) stream.queue = [];
     stream.queue.push(bytes);
     stream.queuedBytes += bytes.length;
+    this.waitingBytes += bytes.length;
   }
 
   /**
@@ -324,6 +373,7 @@ export class FrameSender {
     this.window -= size;
     stream.sendWindow -= size;
     stream.queuedBytes -= size;
+    this.waitingBytes -= size;
     const box = this.#outbox;
     box.room(frameHeaderBytes);
     writeFrameHeader(box.buffer, box.at, size, frameType.data, 0, stream.id);

@@ -24,6 +24,14 @@ export abstract class H2Stream {
   remoteDone = false;
   /** END_STREAM or RST_STREAM was sent or received: nothing moves any more. */
   over = false;
+  /** END_STREAM was sent. */
+  sentEnd = false;
+  /** Windows are given back when somebody has taken the bytes, not when they come. */
+  readonly holdsWindow: boolean = false;
+  /** What still comes of a body when the answer has ended is taken for a moment. */
+  readonly drains: boolean = false;
+  /** Bytes of the body that nobody has taken yet, where `holdsWindow`. */
+  kept = 0;
   /** content-length minus what came; undefined when it was not said. */
   contentLeft: number | undefined = undefined;
   /**

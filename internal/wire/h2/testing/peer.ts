@@ -2,9 +2,8 @@ import {
   GrpcStatus,
   type GrpcServerOptions,
   type GrpcServerStream,
-  type Transport,
-  type WireProtocol,
 } from '../../../io/grpc-server.ts';
+import type { Transport, WireProtocol } from '../../../io/wire-socket.ts';
 import { defaultFrameBytes, frameType, preface, readU31 } from '../frames.ts';
 import { GrpcConnection } from '../grpc.ts';
 import { headerBlock, HpackDecoder } from '../hpack.ts';
@@ -39,6 +38,10 @@ class FakeTransport implements Transport {
 
   scheduleLater(): void {
     this.#wanted = true;
+  }
+
+  later(fn: () => void): void {
+    fn();
   }
 
   write(pieces: Buffer[]): boolean {
