@@ -7,7 +7,7 @@ import { connectRuntime } from '../../internal/agent/cri/client.ts';
 import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
 import { refs } from '../../internal/client/refs.ts';
 import { busybox } from '../e2e/images.ts';
-import { TestCluster, until } from '../e2e/node.ts';
+import { TestCluster } from '../e2e/node.ts';
 import { adminClient } from './admin-client.ts';
 
 const image = 'docker.io/library/busybox:test';
@@ -116,11 +116,7 @@ const took = { api: [] as number[], calls: [] as number[] };
 for (let round = 0; round < rounds; round++) {
   took.api.push(...half('api', starts));
   // The node's agent would take sandboxes that it does not know for leftovers.
-  cluster.killServer('TERM');
-  await until(
-    'the server ended',
-    () => cluster.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0,
-  );
+  await cluster.stopServer();
   took.calls.push(...half('calls', starts));
   cluster.startServer();
   await cluster.ready();

@@ -50,11 +50,7 @@ for (let i = 0; i < runs; i++) {
   cluster.apply(pod);
   cluster.k('wait', '--for=condition=Ready', 'pod/first', '--timeout=60s');
   times.pod.push(performance.now() - start);
-  cluster.killServer('TERM');
-  await until(
-    'the server is gone',
-    () => cluster.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0,
-  );
+  await cluster.stopServer();
   const again = performance.now();
   cluster.startServer();
   await until('readyz', () => healthy(cluster.node.ip, '/readyz'));

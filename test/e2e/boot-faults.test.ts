@@ -184,12 +184,7 @@ describe('ports that others have', () => {
   it('6443: one line with the port, and an end', async () => {
     onTestFailed(() => void (failed = true));
     const cluster = clusters.at(-1) as TestCluster;
-    cluster.killServer('TERM');
-    await until(
-      'the server has ended',
-      () => cluster.node.exec(['sh', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0,
-      { timeoutMs: 15_000 },
-    );
+    await cluster.stopServer();
     await squat(cluster, 6443);
     const before = cluster.log().length;
     cluster.startServer();

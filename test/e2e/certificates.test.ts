@@ -62,8 +62,7 @@ function shown(port: number, host = cluster.node.ip): Promise<X509Certificate> {
 const with_ = (kubeconfig: string): number =>
   run([kubectlProgram(), 'get', 'nodes'], { env: { KUBECONFIG: kubeconfig } }).code;
 const restart = async (env: Record<string, string> = {}): Promise<void> => {
-  cluster.killServer('TERM');
-  await until('the server has ended', () => cluster.node.exec(['kill', '-0', pid()]).code !== 0);
+  await cluster.stopServer();
   const starts = (): number => cluster.log().split('skiff server ready').length;
   const before = starts();
   cluster.startServer(undefined, env);

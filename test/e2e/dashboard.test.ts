@@ -135,8 +135,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 
 it('is off with --disable=dashboard', async () => {
   onTestFailed(() => void (failed = true));
-  cluster.killServer('TERM');
-  await until('the server ends', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+  await cluster.stopServer();
   cluster.startServer(['--disable=dashboard']);
   await cluster.answers();
   expect((await get('/dashboard/')).status).toBe(403);

@@ -197,8 +197,7 @@ describe('the Gateway API', () => {
     await until('the routes say so', () => reasons('a') === '');
     cluster.apply(web(plain));
     await until('it is served again', () => get('a.test') === 'one 200');
-    cluster.killServer('TERM');
-    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    await cluster.stopServer();
     cluster.startServer(['--disable=ingress']);
     await cluster.answers();
     await until('no process is left', () => proxies().length === 0);

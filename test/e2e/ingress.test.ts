@@ -376,16 +376,14 @@ describe('Ingress', () => {
 
   it('ends with the last Ingress, and is nothing with --disable=traefik', async () => {
     onTestFailed(failed);
-    cluster.killServer('TERM');
-    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    await cluster.stopServer();
     expect(proxies()).toHaveLength(1);
     cluster.startServer(['--disable=traefik']);
     await cluster.answers();
     await until('it ended', () => proxies().length === 0);
     expect(cluster.kubectl(['get', 'ingressclass', 'skiff']).stderr).toContain('not found');
     expect(get('a.test')).toBeUndefined();
-    cluster.killServer('TERM');
-    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    await cluster.stopServer();
     cluster.startServer([]);
     await cluster.answers();
     await until('it is served again', () => get('a.test') === 'page 200');

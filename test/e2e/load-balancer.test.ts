@@ -113,8 +113,7 @@ describe('a Service of type LoadBalancer', () => {
 
   it('is left to another with --disable=servicelb', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.killServer('TERM');
-    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    await cluster.stopServer();
     cluster.startServer(['--disable=servicelb']);
     await cluster.ready();
     cluster.apply(service('other', 83));

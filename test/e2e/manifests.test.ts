@@ -135,11 +135,7 @@ describe('server/manifests', () => {
 
   it('takes what changed while the server was off', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.killServer('TERM');
-    await until(
-      'the server ended',
-      () => cluster.node.exec(['bash', '-c', '! kill -0 $(cat /run/skiff-server.pid)']).code === 0,
-    );
+    await cluster.stopServer();
     writeFileSync(join(folder, 'harbour.yaml'), widgets('huge'));
     cluster.startServer();
     await cluster.ready();
@@ -155,11 +151,7 @@ describe('server/manifests', () => {
 
   it('takes a file that is disabled away, with its objects and its AddOn', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.killServer('TERM');
-    await until(
-      'the server ended',
-      () => cluster.node.exec(['bash', '-c', '! kill -0 $(cat /run/skiff-server.pid)']).code === 0,
-    );
+    await cluster.stopServer();
     cluster.startServer(['--disable', 'wrong,coredns']);
     await cluster.ready();
     await until('the file is gone', () => !existsSync(join(folder, 'wrong.yaml')), { seen });

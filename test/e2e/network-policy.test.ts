@@ -440,8 +440,7 @@ describe('what is denied stays denied', () => {
 
   it('until it is said not to be', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.killServer('TERM');
-    run(['sleep', '1']);
+    await cluster.stopServer();
     cluster.startServer(['--disable-network-policy']);
     await cluster.ready();
     await settles('everybody gets in', () => gets('stranger', `http://${ipOf('web')}:8080/`));

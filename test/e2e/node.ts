@@ -380,6 +380,15 @@ export class TestCluster {
     this.node.exec(['bash', '-c', `kill -${signal} $(cat /run/skiff-server.pid)`]);
   }
 
+  /** Asks the server to end, and waits until its process is gone. */
+  async stopServer(): Promise<void> {
+    this.killServer('TERM');
+    await until(
+      'the server has ended',
+      () => this.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0,
+    );
+  }
+
   /** Waits until the API server is ready, whether there is a node or not. */
   async answers(timeoutMs = 60_000): Promise<void> {
     const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;

@@ -107,11 +107,7 @@ describe('three servers with an etcd each', () => {
         /^\S+ ERROR skiff .* takes no servers: .*SQLite.* \(.*--cluster-init.*\)\n$/,
       ) as string,
     });
-    one.killServer('TERM');
-    await until(
-      'the first has ended',
-      () => one.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0,
-    );
+    await one.stopServer();
     one.startServer([...bare, '--cluster-init']);
     await one.answers();
     expect(attempt(full.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')))).toMatchObject({

@@ -290,8 +290,7 @@ describe('--disable-shell', () => {
 
   it('on a server: nobody gets one through it', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.killServer('TERM');
-    await until('the server ends', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    await cluster.stopServer();
     cluster.startServer([...flags, '--disable-shell']);
     await cluster.answers();
     expect(admin(['shell', 'server', '--', 'id']).stderr).toMatch(

@@ -30,11 +30,7 @@ function says(of: TestCluster, ...args: string[]): string {
 }
 
 async function stop(of: TestCluster): Promise<void> {
-  of.killServer('TERM');
-  await until(
-    'the server ends',
-    () => of.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0,
-  );
+  await of.stopServer();
 }
 
 const db = (of: TestCluster): string => join(of.node.disk, 'var/lib/skiff/server/db');

@@ -116,8 +116,7 @@ it('takes the way to a node that is gone away', async () => {
 
 it('leaves nothing when the cluster goes back to VXLAN', async () => {
   onTestFailed(() => void (failed = true));
-  cluster.killServer('TERM');
-  await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+  await cluster.stopServer();
   cluster.startServer([]);
   await cluster.ready();
   const left = (...command: string[]): boolean => cluster.node.exec(command).code === 0;
