@@ -61,6 +61,14 @@ export interface NodeNetwork {
   podWays?: PodWays | undefined;
 }
 
+/** Upgrades of this machine that a server orders. */
+export interface OrderedUpgrades {
+  /** What runs, and how far an upgrade is, as JSON. */
+  report(): Promise<object>;
+  /** Begins one, if a server has signed the order; answers before it is done. */
+  order(asked: { version: string; signature: string }): Promise<{ status: number; text: string }>;
+}
+
 export interface AgentOptions {
   /** Speaks as `system:node:<name>`. */
   client: Client;
@@ -112,6 +120,7 @@ export interface AgentOptions {
   metrics?: AgentMetrics;
   /** What other parts of the node count, by the name below /metrics/; undefined: there is none. */
   partMetrics?(name: string): Promise<string | undefined>;
+  upgrades?: OrderedUpgrades;
   /** Nobody gets a terminal on this machine. */
   disableShell?: boolean;
   /** The node has a pod network: its CNI list must stand when this resolves. */

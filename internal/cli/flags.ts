@@ -105,7 +105,7 @@ export const flags: Flag[] = [
     'disable',
     'list',
     'Packaged components not to run: coredns, servicelb, traefik (or ingress), local-storage, ' +
-      'metrics-server, dashboard, runtimes; or a file below server/manifests',
+      'metrics-server, dashboard, system-upgrade, runtimes; or a file below server/manifests',
   ),
   server('disable-agent', 'bool', 'Run no node beside the server'),
   server('disable-scheduler', 'bool', 'Run no scheduler'),

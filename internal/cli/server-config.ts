@@ -183,6 +183,7 @@ const packaged = [
   'local-storage',
   'metrics-server',
   'dashboard',
+  'system-upgrade',
   'runtimes',
   'ccm',
 ];

@@ -26,6 +26,8 @@ export interface Way {
   /** Whether this node carries packets of Services and between pods; else others do. */
   packets: boolean;
   clientCa: string;
+  /** Of the servers that order upgrades. */
+  serversCa?(): string;
   slicesOf?: SlicesView;
   /** The node's certificates; from the second time on, what is due is asked for. */
   identities(renewal: Renewal): Promise<NodeIdentities>;

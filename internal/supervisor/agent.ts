@@ -127,6 +127,7 @@ async function startParts(
     ...(way.slicesOf && { slicesOf: way.slicesOf }),
     identities: () => way.identities(renewal),
     clientCa: way.clientCa,
+    serversCa: way.serversCa,
     troubles,
     kernel,
     renewal,
@@ -194,6 +195,7 @@ async function wayToServers({ config, doors, machine }: Starting): Promise<Way> 
     packets: true,
     clients,
     clientCa: cluster.clientCa,
+    serversCa: () => cluster.serverCa,
     slicesOf: (slices) => livingServers(slices, servers),
     identities: async () => {
       // A node starts with what it has; what is due is asked for once it runs.

@@ -17,6 +17,7 @@ import { helmWhenServed } from './helm.ts';
 import type { Part } from './running.ts';
 import { ingressDisabled } from './node-ingress.ts';
 import { kubeletPort } from './node.ts';
+import { upgradePlansWhenServed } from './upgrade-plans.ts';
 import { schedulerConfiguration } from './scheduler-file.ts';
 
 export interface ControlOptions {
@@ -155,6 +156,13 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     running.push(startLocalPath(context, nodeCalls(api)));
   if (!config.disableHelm)
     running.push(helmWhenServed({ config, doors, api, identities, context }));
+  if (!config.disable.includes('system-upgrade'))
+    running.push(
+      upgradePlansWhenServed({
+        ...{ api, context, nodes: nodeCalls(api), dial: doors.dial },
+        authority: identities.serverCa,
+      }),
+    );
   if (!ingressDisabled(config.disable)) running.push(gatewaysWhenServed(api, context));
   return { name: 'controllers', stop: () => running.forEach((one) => one.stop()) };
 }

@@ -20,7 +20,7 @@ test('what waits for the definitions is begun until it succeeds, and stopped onc
       server: { core: { resources: { ofKind: () => ({}), onChange: () => () => undefined } } },
     }),
     doors: { clock, log: silentLog },
-    helm: false,
+    wanted: { helm: false, plans: false },
     ready: () => {
       calls.push('begun');
       if (calls.length < 3) return Promise.reject(new Error('the folder is a file'));

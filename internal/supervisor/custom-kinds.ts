@@ -3,8 +3,9 @@ import type { ResourceRef } from '../api/object.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import { name as helmController } from '../controllers/helm/helm.ts';
+import { name as planController } from '../controllers/upgradeplan/upgrade-plan.ts';
 import { addonRef } from './addons.ts';
-import { addonKind, helmKinds } from './shipped-kinds.ts';
+import { addonKind, helmKinds, planKind } from './shipped-kinds.ts';
 import type { Doors } from './doors.ts';
 import { ensure, rbac } from './own-objects.ts';
 import type { Part } from './running.ts';
@@ -17,39 +18,52 @@ export const definitions: ResourceRef = {
   namespaced: false,
 };
 
-const controllerRole = {
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRole',
-  metadata: { name: 'system:helm-controller' },
-  rules: [
+/** What the in-process controllers of these kinds may do. */
+const rights = {
+  [helmController]: [
     { apiGroups: ['helm.cattle.io'], resources: ['*'], verbs: ['*'] },
     { apiGroups: [''], resources: ['secrets'], verbs: ['list', 'update'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'update'] },
   ],
-};
-const controllerBinding = {
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRoleBinding',
-  metadata: { name: 'system:helm-controller' },
-  roleRef: {
-    apiGroup: 'rbac.authorization.k8s.io',
-    kind: 'ClusterRole',
-    name: 'system:helm-controller',
-  },
-  subjects: [{ kind: 'ServiceAccount', namespace: 'kube-system', name: helmController }],
+  [planController]: [
+    { apiGroups: ['upgrade.cattle.io'], resources: ['plans'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: ['upgrade.cattle.io'], resources: ['plans/status'], verbs: ['update'] },
+    { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'delete'] },
+    { apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] },
+    { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
+    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+  ],
 };
 
-/** The definitions that k3s ships: AddOns, and unless it is switched off those of Helm. */
-async function ensureCustomKinds(client: Client, helm: boolean): Promise<void> {
+async function ensureRights(client: Client, account: keyof typeof rights): Promise<void> {
+  const name = `system:${account}`;
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
+  const subjects = [{ kind: 'ServiceAccount', namespace: 'kube-system', name: account }];
+  const role = { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: rights[account] };
   await Promise.all([
-    ensure(client, definitions, addonKind),
-    ...(helm
-      ? [
-          ...helmKinds.map((one) => ensure(client, definitions, one)),
-          ensure(client, rbac('clusterroles', 'ClusterRole'), controllerRole),
-          ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), controllerBinding),
-        ]
-      : []),
+    ensure(client, rbac('clusterroles', 'ClusterRole'), role),
+    ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), {
+      ...{ apiVersion, kind: 'ClusterRoleBinding', metadata: { name }, roleRef, subjects },
+    }),
+  ]);
+}
+
+/** Which of the kinds are wanted; Addons always are. */
+interface Wanted {
+  helm: boolean;
+  plans: boolean;
+}
+
+/** The definitions that k3s ships, and Plans: without those that are switched off. */
+async function ensureCustomKinds(client: Client, wanted: Wanted): Promise<void> {
+  const { helm, plans } = wanted;
+  const kinds = [addonKind, ...(helm ? helmKinds : []), ...(plans ? [planKind] : [])];
+  await Promise.all([
+    ...kinds.map((one) => ensure(client, definitions, one)),
+    ...(helm ? [ensureRights(client, helmController)] : []),
+    ...(plans ? [ensureRights(client, planController)] : []),
   ]);
 }
 
@@ -64,10 +78,10 @@ export function startCustomKinds(options: {
   client: Client;
   api: ApiServer;
   doors: Pick<Doors, 'clock' | 'log'>;
-  helm: boolean;
+  wanted: Wanted;
   ready: () => Promise<() => Promise<void>>;
 }): Part {
-  const { client, api, doors, helm } = options;
+  const { client, api, doors, wanted } = options;
   const { resources } = api.server.core;
   const log = doors.log.named('kinds');
   const end = new AbortController();
@@ -92,7 +106,7 @@ export function startCustomKinds(options: {
   const make = async (): Promise<void> => {
     for (let delayMs = firstRetryMs; !end.signal.aborted;) {
       try {
-        await ensureCustomKinds(client, helm);
+        await ensureCustomKinds(client, wanted);
         unfollow = resources.onChange(look);
         return look();
       } catch (error) {

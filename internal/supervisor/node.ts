@@ -33,6 +33,7 @@ import { gitVersion } from './release.ts';
 import { ingressDir, startNodeIngress } from './node-ingress.ts';
 import { raiseLimits } from './process-limits.ts';
 import type { Part } from './running.ts';
+import { orderedUpgrades } from './upgrade/ordered.ts';
 
 export interface NodeOptions {
   config: NodeConfig;
@@ -52,6 +53,8 @@ export interface NodeOptions {
   slicesOf?: SlicesView;
   identities: NodeIdentities;
   clientCa: string;
+  /** PEM of the authorities whose key orders upgrades; without it nobody does. */
+  serversCa?: (() => string) | undefined;
   troubles: Troubles;
   kernel: KernelEvents;
 }
@@ -136,6 +139,15 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
     disableShell: config.disableShell,
+    ...(options.serversCa && {
+      upgrades: orderedUpgrades({
+        dataDir: config.dataDir,
+        nodeName: facts.name,
+        authorities: options.serversCa,
+        program: process.execPath,
+        doors,
+      }),
+    }),
     partMetrics: async (name) =>
       name === 'dns' ? network.dnsMetrics() : ingressMetrics(ingressDir(config.runDir), name),
     onPodCidr: (range) => {

@@ -296,7 +296,7 @@ async function startBeside(options: Beside): Promise<void> {
       client: supervisor,
       api,
       doors,
-      helm: !config.disableHelm,
+      wanted: { helm: !config.disableHelm, plans: !config.disable.includes('system-upgrade') },
       ready: async () => {
         // The last: when this fails, all of it is tried again.
         await packagedAddons(supervisor, packagedComponents(config));
@@ -366,6 +366,7 @@ function packagedComponents({ disable, ...config }: ServerConfig): Record<string
     dashboard: on('dashboard'),
     'network-policy': !config.disableNetworkPolicy,
     'helm-controller': !config.disableHelm,
+    'system-upgrade': on('system-upgrade'),
   };
 }
 
@@ -445,6 +446,7 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Own
     client,
     networkMirrors: options.mirrors,
     clientCa: identities.clientCa.cert,
+    serversCa: () => identities.serverCa.cert,
     identities: () =>
       loadOrCreateNode({
         ...doors,

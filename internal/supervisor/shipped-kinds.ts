@@ -121,6 +121,93 @@ export const helmKinds = [
     columns: [age],
   }),
 ];
+const container = fields({
+  image: text,
+  command: many(text),
+  args: many(text),
+  envs: many(open),
+  envFrom: many(open),
+  volumes: many(fields({ name: text, source: text, destination: text })),
+  securityContext: open,
+});
+const selector: Schema = {
+  ...fields({
+    matchLabels: { type: 'object', additionalProperties: text },
+    matchExpressions: many(fields({ key: text, operator: text, values: many(text) })),
+  }),
+};
+const whole = (more: Schema = {}): Schema => ({ type: 'integer', ...more });
+
+const planSpec: Schema = {
+  ...fields({
+    channel: text,
+    concurrency: whole({ format: 'int64' }),
+    cordon: flag,
+    drain: fields({
+      deleteEmptydirData: flag,
+      deleteLocalData: flag,
+      disableEviction: flag,
+      force: flag,
+      gracePeriod: whole({ format: 'int32' }),
+      ignoreDaemonSets: flag,
+      podSelector: selector,
+      skipWaitForDeleteTimeout: whole(),
+      timeout: { 'x-kubernetes-int-or-string': true },
+    }),
+    exclusive: flag,
+    imagePullSecrets: many(named),
+    jobActiveDeadlineSecs: whole({ format: 'int64' }),
+    nodeSelector: selector,
+    postCompleteDelay: text,
+    postCompleteLabels: { type: 'object', additionalProperties: text },
+    prepare: container,
+    priorityClassName: text,
+    secrets: many(open),
+    serviceAccountName: text,
+    tolerations: many(open),
+    upgrade: container,
+    version: text,
+    window: fields({
+      days: { ...many(text), minItems: 1 },
+      startTime: text,
+      endTime: text,
+      timeZone: text,
+    }),
+  }),
+  required: ['upgrade'],
+};
+
+/** Plan of system-upgrade-controller. */
+export const planKind = definition({
+  group: 'upgrade.cattle.io',
+  plural: 'plans',
+  kind: 'Plan',
+  properties: {
+    spec: planSpec,
+    status: fields({
+      conditions: many(
+        fields({
+          type: text,
+          status: text,
+          reason: text,
+          message: text,
+          lastTransitionTime: text,
+          lastUpdateTime: text,
+        }),
+      ),
+      latestVersion: text,
+      latestHash: text,
+      applying: many(text),
+    }),
+  },
+  columns: [
+    column('Image', '.spec.upgrade.image'),
+    column('Channel', '.spec.channel'),
+    column('Version', '.spec.version'),
+    column('Complete', ".status.conditions[?(@.type=='Complete')].status"),
+    column('Message', ".status.conditions[?(@.message!='')].message"),
+  ],
+});
 /** What shows the files of server/manifests and the components at work. */
 export const addonKind = definition({
   group: 'k3s.cattle.io',

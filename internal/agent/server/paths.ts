@@ -29,6 +29,7 @@ export const nodePaths: readonly NodePath[] = [
   { path: '/metrics/{which}', methods: get, allowedBy: ['metrics'] },
   { path: '/logs/*', methods: get, allowedBy: ['log'] },
   { path: '/localvolumes', methods: ['POST', 'PUT', 'DELETE'], allowedBy: ['proxy'] },
+  { path: '/upgrade', methods: streamed, allowedBy: ['proxy'] },
   { path: '/containerLogs/{namespace}/{pod}/{container}', methods: get, allowedBy: ['proxy'] },
   { path: '/shell', methods: ['GET'], allowedBy: ['shell'], verb: 'shell' },
   {

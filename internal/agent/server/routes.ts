@@ -17,8 +17,10 @@ import { agentMetrics, healthMetrics, resourceMetrics } from './metrics.ts';
 import { nodeLogDir, serveNodeLogs } from './node-logs.ts';
 import { readNodeUsage } from './node-usage.ts';
 import type { NodeView } from './node-view.ts';
+import type { OrderedUpgrades } from '../options.ts';
 import type { FoundPath } from './paths.ts';
 import { Rates, summary } from './stats.ts';
+import { serveUpgrades } from './upgrades.ts';
 
 export interface RouteContext {
   view: NodeView;
@@ -31,6 +33,8 @@ export interface RouteContext {
   rates: Rates;
   /** Undefined: nobody gets a shell on this node. */
   shells?: Shells | undefined;
+  /** Undefined: nobody orders upgrades of this machine. */
+  upgrades?: OrderedUpgrades | undefined;
   /** What other parts of the node count: /metrics/NAME. */
   partMetrics?(name: string): Promise<string | undefined>;
   /** Of /logs/, when it is not the machine's. */
@@ -89,6 +93,8 @@ export async function route(
       return metrics(context, named['which'] ?? '', answer);
     case 'localvolumes':
       return serveLocalVolumes(view, request.method ?? '', query, answer);
+    case 'upgrade':
+      return serveUpgrades(context.upgrades, { method: request.method ?? '', query }, answer);
     case 'run':
       return run(context, named, query, answer);
     default:
