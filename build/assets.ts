@@ -46,6 +46,7 @@ export async function collectAssets({
   const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
+    'admin-policy-kinds.json.gz': join(root, 'internal/supervisor/admin-policy-kinds.json.gz'),
     'gateway-kinds.json.gz': join(root, 'internal/supervisor/gateway-kinds.json.gz'),
     'pty.node': join(modules, `@lydell/node-pty-linux-${arch}/pty.node`),
     'pause.tar': join(work, 'pause.tar'),

@@ -112,6 +112,11 @@ export interface WatchHandle {
 export interface Mirror<T> {
   /** Resolves once the first full state is in. */
   readonly synced: Promise<void>;
+  /**
+   * True once the first full state is in, false once the server says that it has no such kind. A
+   * kind that comes later is followed all the same.
+   */
+  readonly served: Promise<boolean>;
   get(key: string): T | undefined;
   list(namespace?: string): Iterable<T>;
   /** Objects whose index `name` (declared when the mirror was made) holds `value`. */

@@ -27,6 +27,7 @@ export interface WatchingMirrorOptions<T> extends MirrorOptions<T> {
 /** Keeps `ref` mirrored until stopped. Objects are those of the client, never copied. */
 export class WatchingMirror<T extends object> implements Mirror<T> {
   readonly synced: Promise<void>;
+  readonly served: Promise<boolean>;
   readonly #client: Client;
   readonly #ref: ResourceRef;
   readonly #options: WatchingMirrorOptions<T>;
@@ -37,6 +38,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
   readonly #indexes = new Map<string, Index<T>>();
   readonly #handlers = new Set<(change: Change<T>) => void>();
   #resolveSynced!: () => void;
+  #resolveServed!: (served: boolean) => void;
   #isSynced = false;
   #resourceVersion = '';
   #watch: WatchHandle | undefined;
@@ -60,6 +62,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
     this.#clock = clock;
     this.#log = log;
     this.synced = new Promise((resolve) => (this.#resolveSynced = resolve));
+    this.served = new Promise((resolve) => (this.#resolveServed = resolve));
     for (const name in options.indexes) this.addIndex(name, options.indexes[name]!);
     this.#startOver();
   }
@@ -187,6 +190,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
   #ended(error: Error | undefined): void {
     this.#watch = undefined;
     if (error instanceof ApiError) {
+      if (error.httpStatus === 404) this.#resolveServed(false);
       if (error.httpStatus === 410) {
         // our version is gone from history: what follows is a new full state
         this.#incoming = new Map();
@@ -234,6 +238,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
     }
     this.#isSynced = true;
     this.#resolveSynced();
+    this.#resolveServed(true);
   }
 
   #apply(gone: boolean, key: string, object: T): void {

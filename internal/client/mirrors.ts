@@ -68,6 +68,7 @@ function use<T extends object>(mirror: WatchingMirror<T>, release: () => void): 
   let released = false;
   return {
     synced: mirror.synced,
+    served: mirror.served,
     get: (key) => mirror.get(key),
     list: (namespace) => mirror.list(namespace),
     byIndex: (name, value) => mirror.byIndex(name, value),

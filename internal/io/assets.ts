@@ -19,6 +19,7 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
   'better_sqlite3.node': {
     file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
   },
+  'admin-policy-kinds.json.gz': { file: 'internal/supervisor/admin-policy-kinds.json.gz' },
   'gateway-kinds.json.gz': { file: 'internal/supervisor/gateway-kinds.json.gz' },
   'pty.node': { file: `node_modules/@lydell/node-pty-linux-${process.arch}/pty.node` },
   'pause.tar': { script: 'images/pause/image.ts' },

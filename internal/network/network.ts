@@ -13,6 +13,7 @@ import {
   type Ipv4Cidr,
   type Ipv6Cidr,
 } from '../base/addresses.ts';
+import type { AdminNetworkPolicy } from '../api/networking/admin-policy.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -83,6 +84,8 @@ export interface NetworkOptions {
     nodes: Mirror<Node>;
     serviceCidrs: Mirror<ServiceCIDR>;
     policies: Mirror<NetworkPolicy>;
+    adminPolicies: Mirror<AdminNetworkPolicy>;
+    baselinePolicies: Mirror<AdminNetworkPolicy>;
     /** What operators add to the DNS. */
     settings: Mirror<ConfigMap>;
   };

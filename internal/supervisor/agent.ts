@@ -71,6 +71,8 @@ const networkRemembers = [
   'nodes',
   'namespaces',
   'networkpolicies',
+  'adminnetworkpolicies',
+  'baselineadminnetworkpolicies',
   'servicecidrs',
   'ingresses',
   'ingressclasses',

@@ -19,6 +19,7 @@ export function livingServers(slices: Slices, servers: ServerList): Slices {
     isOfServers(slice) ? living(slice, servers) : slice;
   return {
     synced: slices.synced,
+    served: slices.served,
     get resourceVersion() {
       return slices.resourceVersion;
     },

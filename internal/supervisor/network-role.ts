@@ -1,3 +1,4 @@
+import { adminPolicyGroup, adminPolicyRefs } from '../api/networking/admin-policy.ts';
 import { gatewayGroup, gatewayRefs } from '../api/gateway/types.ts';
 import type { Client } from '../client/client.ts';
 import { gatewayAccount } from '../controllers/gateway/gateway.ts';
@@ -34,6 +35,11 @@ const role = {
       verbs: read,
     },
     { apiGroups: [gatewayGroup], resources: gatewayKinds, verbs: read },
+    {
+      apiGroups: [adminPolicyGroup],
+      resources: Object.values(adminPolicyRefs).map(({ resource }) => resource),
+      verbs: read,
+    },
   ],
 };
 const binding = {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ConfigMap, Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import { adminPolicyRefs, type AdminNetworkPolicy } from '../api/networking/admin-policy.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
@@ -91,6 +92,8 @@ export async function startNodeNetwork(options: {
       nodes: mirrors.of<Node>(refs.nodes),
       serviceCidrs: mirrors.of<ServiceCIDR>(refs.serviceCidrs),
       policies: mirrors.of<NetworkPolicy>(refs.networkPolicies),
+      adminPolicies: mirrors.of<AdminNetworkPolicy>(adminPolicyRefs.admin),
+      baselinePolicies: mirrors.of<AdminNetworkPolicy>(adminPolicyRefs.baseline),
       settings: mirrors.of<ConfigMap>(refs.configMaps, {
         namespace: 'kube-system',
         fieldSelector: `metadata.name=${dnsSettingsName}`,

@@ -34,6 +34,7 @@ import { followKernel, type KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import { ensureLocalStorage, removeLocalStorage } from './local-storage.ts';
 import { startManifests } from './manifests.ts';
+import { startAdminPolicyKinds } from './admin-policy-kinds.ts';
 import { startGatewayKinds } from './gateway.ts';
 import { keepIngressClass } from './ingress.ts';
 import { ingressDisabled } from './node-ingress.ts';
@@ -307,6 +308,7 @@ async function startBeside(options: Beside): Promise<void> {
   );
   const on = !ingressDisabled(config.disable);
   parts.push(startGatewayKinds({ client: supervisor, api, doors, on }));
+  if (!config.disableNetworkPolicy) parts.push(startAdminPolicyKinds(supervisor, doors));
   renewal.add(renewServer(options));
   const { etcd, room, renew } = options.datastore;
   if (renew) renewal.add(renew);

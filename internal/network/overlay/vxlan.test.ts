@@ -41,6 +41,7 @@ describe('the device of the overlay', () => {
     const clock = new FakeClock();
     const nodes = partOf<Mirror<Node>>({
       synced: Promise.resolve(),
+      served: Promise.resolve(true),
       list: () => [peer],
       onChange: () => () => undefined,
     });

@@ -8,11 +8,11 @@ import {
   type GroupSpec,
   type PodFacts,
 } from './groups.ts';
+import type { AdminRule } from './admin-rules.ts';
 import { mergedPorts, type Direction, type PortRange, type Ports, type Rule } from './rules.ts';
 import type { Table } from './table.ts';
 import {
   accept,
-  acceptLines,
   anything,
   drop,
   gotoChain,
@@ -23,6 +23,7 @@ import {
   onMovedDns,
   onPorts,
   selfLine,
+  verdictLines,
   type MovedDns,
   type Text,
 } from './text.ts';
@@ -44,6 +45,8 @@ export interface Class {
   users: number;
   readonly chain: Text | undefined;
   readonly groups: readonly Group[];
+  /** Who judges what none of the ordered rules matched. */
+  readonly next?: Class;
 }
 
 /** Pods with equal rules share one chain. */
@@ -79,18 +82,62 @@ export class Classes {
     return made;
   }
 
+  /**
+   * Rules of which the first that matches decides, before a class that was acquired for the same
+   * pod: that one judges what none matches, and what is passed on. It is released with this one.
+   */
+  before(direction: Direction, pod: PodFacts, rules: readonly AdminRule[], next: Class): Class {
+    const steps = rules.flatMap(({ action, rule }) =>
+      clausesOf(direction, rule, pod).map((clause) => ({ action, clause })),
+    );
+    if (steps.length === 0) return next;
+    const key = JSON.stringify([
+      'ordered',
+      direction,
+      steps.map(({ action, clause }) => [action, keyOf(clause)]),
+      next.key,
+    ]);
+    const known = this.#classes.get(key);
+    if (known) {
+      known.users += 1;
+      // The one that is known holds it.
+      this.release(next);
+      return known;
+    }
+    const verdicts = { allow: accept, deny: drop, pass: next.verdict };
+    const made = this.#chainOf(
+      direction,
+      steps.map(({ action, clause }) => ({ clause, verdict: verdicts[action] })),
+      next.verdict,
+    );
+    const ordered = { key, users: 1, next, ...made };
+    this.#classes.set(key, ordered);
+    return ordered;
+  }
+
   release(old: Class): void {
     old.users -= 1;
     if (old.users > 0) return;
     this.#classes.delete(old.key);
     if (old.chain) this.#table.dropChain(old.chain);
     for (const group of old.groups) this.#groups.release(group);
+    if (old.next) this.release(old.next);
   }
 
   #make(key: string, direction: Direction, clauses: readonly Clause[]): Class {
+    const steps = clauses.map((clause) => ({ clause, verdict: accept }));
+    return { key, users: 1, ...this.#chainOf(direction, steps, drop) };
+  }
+
+  /** A chain of rules in this order, and what happens to the rest. */
+  #chainOf(
+    direction: Direction,
+    steps: readonly { clause: Clause; verdict: Text }[],
+    rest: Text,
+  ): Pick<Class, 'verdict' | 'groups'> & { chain: Text } {
     const chain = names.chain(this.#nextId++);
     const groups: Group[] = [];
-    const lines = clauses.flatMap((clause) => {
+    const lines = steps.flatMap(({ clause, verdict }) => {
       const group = clause.group && this.#groups.acquire(clause.group);
       if (group) groups.push(group);
       return this.#families.flatMap((f, i) =>
@@ -100,11 +147,12 @@ export class Classes {
               group,
               family: f,
               movedDns: direction === 'egress' ? this.#movedDns : undefined,
+              verdict,
             }),
       );
     });
-    this.#table.addChain(chain, [...this.#families.map(selfLine), ...lines, drop]);
-    return { key, verdict: gotoChain(chain), users: 1, chain, groups };
+    this.#table.addChain(chain, [...this.#families.map(selfLine), ...lines, rest]);
+    return { verdict: gotoChain(chain), chain, groups };
   }
 }
 
@@ -112,13 +160,19 @@ interface Line {
   group: Group | undefined;
   family: Family;
   movedDns: MovedDns | undefined;
+  verdict: Text;
 }
 
-function linesOf(direction: Direction, clause: Clause, { group, family, movedDns }: Line): Text[] {
+function linesOf(
+  direction: Direction,
+  clause: Clause,
+  { group, family, movedDns, verdict }: Line,
+): Text[] {
   const end = direction === 'ingress' ? 'source' : 'destination';
   const set = group && names.group(group.id, family);
   const protocol = group?.spec.named[0]?.protocol;
-  if (set && protocol) return acceptLines([isEndpointOf(set, protocol, family)], anything);
+  if (set && protocol)
+    return verdictLines([isEndpointOf(set, protocol, family)], anything, verdict);
   const ports = clause.ports
     ? [
         ...onPorts(clause.ports),
@@ -127,10 +181,11 @@ function linesOf(direction: Direction, clause: Clause, { group, family, movedDns
           : []),
       ]
     : anything;
-  if (clause.everybody) return acceptLines(anything, ports);
-  return acceptLines(
+  if (clause.everybody) return verdictLines(anything, ports, verdict);
+  return verdictLines(
     [...(set ? [inGroup(end, set, family)] : []), ...inRanges(end, clause.ranges, family)],
     ports,
+    verdict,
   );
 }
 

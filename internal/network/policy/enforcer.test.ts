@@ -1,6 +1,8 @@
 import { partOf } from '../../base/testing/part-of.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { notFound } from '../../api/status.ts';
+import { adminPolicyRefs } from '../../api/networking/admin-policy.ts';
 import type { Client } from '../../client/client.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { mirrorFactory } from '../../client/mirrors.ts';
@@ -62,6 +64,8 @@ function start(by: Client = client): PolicyEnforcer {
   const enforcer = new PolicyEnforcer({
     nodeName: 'n1',
     policies: mirrors.of(refs.networkPolicies),
+    adminPolicies: mirrors.of(adminPolicyRefs.admin),
+    baselinePolicies: mirrors.of(adminPolicyRefs.baseline),
     namespaces: mirrors.of(refs.namespaces),
     pods: mirrors.of(refs.pods, { fieldSelector: 'spec.nodeName=n1' }),
     allPods: () => {
@@ -222,6 +226,88 @@ describe('addresses', () => {
     expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(false);
   });
 });
+
+describe('admin policies', () => {
+  const anywhere = { namespaces: {} };
+  const admin = (name: string, priority: number, ingress: object[]): object => ({
+    metadata: { name },
+    spec: { priority, subject: anywhere, ingress },
+  });
+  const web = { portNumber: { protocol: 'TCP', port: 80 } };
+  const deny = { action: 'Deny', from: [anywhere] };
+
+  it('come before policies of namespaces, by their priority, and as they change', async () => {
+    await client.create(refs.networkPolicies, policy('friends', fromFriends));
+    await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
+    await client.create(refs.pods, pod('friend', 'n2', '10.42.1.7', { role: 'friend' }));
+    start();
+    await clock.advance(1000);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(true);
+    await client.create(adminPolicyRefs.admin, admin('closed', 5, [deny]));
+    await clock.advance(1000);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(false);
+    const pass = { action: 'Pass', from: [anywhere], ports: [web] };
+    await client.create(adminPolicyRefs.admin, admin('web', 4, [pass]));
+    await clock.advance(1000);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(true);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2', 81))).toBe(false);
+    await client.delete(adminPolicyRefs.admin, { name: 'closed' });
+    await clock.advance(1000);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2', 81))).toBe(true);
+  });
+
+  it('and the baseline after them, for pods that no other policy isolates', async () => {
+    await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
+    await client.create(refs.pods, pod('other', 'n2', '10.42.1.7'));
+    const spec = { subject: anywhere, ingress: [deny] };
+    await client.create(adminPolicyRefs.baseline, { metadata: { name: 'default' }, spec });
+    start();
+    await clock.advance(1000);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(false);
+    await client.create(refs.networkPolicies, policy('open', { podSelector: {}, ingress: [{}] }));
+    await clock.advance(1000);
+    expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(true);
+  });
+
+  it('are remembered by a node whose server is away, or does not serve them yet', async () => {
+    await client.create(adminPolicyRefs.admin, admin('closed', 5, [deny]));
+    const first = start();
+    await clock.advance(40_000);
+    first.stop();
+    for (const by of [away, starting()]) {
+      kernel = new Interpreter();
+      const again = start(by);
+      await clock.advance(1000);
+      const held = again.hold(pod('a', 'n1', undefined), ['10.42.0.2']);
+      await clock.advance(2000);
+      await held;
+      const other = pod('b', 'n1', undefined);
+      const second = again.hold(other, ['10.42.0.3']);
+      await clock.advance(100);
+      await second;
+      expect(kernel.passes(flow('10.42.0.3', '10.42.0.2'))).toBe(false);
+      again.stop();
+    }
+  });
+});
+
+/** A server that serves no kinds but its own. */
+function starting(): Client {
+  return new Proxy(client, {
+    get: (of, name) => {
+      const value: unknown = Reflect.get(of, name);
+      if (typeof value !== 'function') return value;
+      if (name !== 'watch') return value.bind(of) as unknown;
+      return (...args: Parameters<Client['watch']>) => {
+        const [ref, , handlers] = args;
+        if (ref.group !== adminPolicyRefs.admin.group) return of.watch(...args);
+        const missing = notFound(ref, '');
+        void Promise.resolve().then(() => handlers.onEnd(missing));
+        return { stop: () => undefined };
+      };
+    },
+  });
+}
 
 describe('the server', () => {
   it('is asked for all pods with the first policy, not before', async () => {

@@ -1,11 +1,13 @@
 import type { Namespace, Pod } from '../../api/generated/types/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
+import type { AdminNetworkPolicy } from '../../api/networking/admin-policy.ts';
 import type { Ipv4 } from '../../base/addresses.ts';
 import type { Change, Mirror } from '../../client/client.ts';
 import { saidOnce } from '../nft/said-once.ts';
 import { TableWriter, type NftDoors } from '../nft/table-writer.ts';
 import { parseIp, type Family } from '../../base/addresses.ts';
 import type { Range } from '../../base/address-ranges.ts';
+import { parseAdminPolicy, type AdminPolicy } from './admin-rules.ts';
 import { claimText, localClaim, remoteClaim, type Told } from './pod-claims.ts';
 import { fullRuleset, Planner, type PodClaim } from './planner.ts';
 import { Remembered, type Inputs } from './remembered.ts';
@@ -15,6 +17,9 @@ import { tableName } from './table.ts';
 export interface PolicyOptions extends NftDoors {
   nodeName: string;
   policies: Mirror<NetworkPolicy>;
+  /** Their kinds need not be served. */
+  adminPolicies: Mirror<AdminNetworkPolicy>;
+  baselinePolicies: Mirror<AdminNetworkPolicy>;
   namespaces: Mirror<Namespace>;
   /** Pods of this node. */
   pods: Mirror<Pod>;
@@ -32,6 +37,8 @@ export interface PolicyOptions extends NftDoors {
  * The server may be starting beside us: only after this long does what the disk remembers count.
  */
 const offlineAfterMs = 2_000;
+/** Kinds that are not served for so long are gone, and their policies with them. */
+const absentMs = 10_000;
 /** A pod waits this long for its rules before its start is tried again. */
 const holdMs = 15_000;
 
@@ -164,8 +171,13 @@ export class PolicyEnforcer {
   async #begin(): Promise<void> {
     this.#begun = true;
     const { policies, namespaces, pods, clock, log } = this.#o;
-    const synced = Promise.all([policies.synced, namespaces.synced, pods.synced]).then(async () => {
-      if ([...policies.list()].length > 0) await this.#openAll();
+    const synced = Promise.all([
+      policies.synced,
+      namespaces.synced,
+      pods.synced,
+      this.#adminSynced(),
+    ]).then(async () => {
+      if (this.#isAny()) await this.#openAll();
       return true;
     });
     const inTime = await Promise.race([
@@ -184,6 +196,30 @@ export class PolicyEnforcer {
     if (!this.#stopped) this.#follow();
   }
 
+  /**
+   * A server that is starting may not serve these kinds yet: where there were such policies before,
+   * it has time to.
+   */
+  async #adminSynced(): Promise<void> {
+    const { adminPolicies, baselinePolicies, clock } = this.#o;
+    const all = [adminPolicies, baselinePolicies];
+    const served = await Promise.all(all.map((mirror) => mirror.served));
+    if (!served.includes(false)) return;
+    const before = await this.#remembered.load();
+    if (!before || before.admin.length + before.baseline.length === 0) return;
+    await Promise.race([
+      Promise.all(all.map((mirror) => mirror.synced)),
+      clock.sleep('policy.admin', absentMs),
+    ]);
+  }
+
+  #isAny(): boolean {
+    const { policies, adminPolicies, baselinePolicies } = this.#o;
+    return [policies, adminPolicies, baselinePolicies].some(
+      (mirror) => !mirror.list()[Symbol.iterator]().next().done,
+    );
+  }
+
   async #openAll(): Promise<void> {
     if (this.#all || this.#stopped) return;
     const all = (this.#all = this.#o.allPods());
@@ -200,6 +236,8 @@ export class PolicyEnforcer {
     this.#stops.push(
       namespaces.onChange((c) => this.#namespaceChanged(c)),
       policies.onChange((c) => this.#policyChanged(c)),
+      this.#o.adminPolicies.onChange((c) => this.#adminChanged('admin', c)),
+      this.#o.baselinePolicies.onChange((c) => this.#adminChanged('baseline', c)),
       pods.onChange((c) => this.#localChanged(c)),
     );
     if (this.#all) this.#followAll(this.#all);
@@ -217,19 +255,26 @@ export class PolicyEnforcer {
     );
     return {
       policies: [...this.#o.policies.list()],
+      admin: [...this.#o.adminPolicies.list()],
+      baseline: [...this.#o.baselinePolicies.list()],
       namespaces: [...this.#o.namespaces.list()],
       others,
     };
   }
 
   /** Gives a new planner everything. */
-  #feed({ policies, namespaces, others }: Inputs): void {
+  #feed({ policies, admin, baseline, namespaces, others }: Inputs): void {
     for (const { metadata } of namespaces)
       this.#planner.setNamespace(metadata.name ?? '', metadata.labels ?? {});
     for (const policy of policies) {
       const parsed = parsePolicy(policy, this.#leftOut);
       this.#planner.setPolicy(parsed.key, parsed);
     }
+    for (const [tier, all] of [['admin', admin] as const, ['baseline', baseline] as const])
+      for (const policy of all) {
+        const parsed = parseAdminPolicy(tier, policy, this.#leftOut);
+        this.#planner.setAdminPolicy(parsed.key, parsed);
+      }
     for (const pod of others)
       this.#setClaim(
         `other ${pod.metadata.uid}`,
@@ -266,6 +311,25 @@ export class PolicyEnforcer {
       type === 'DELETED' ? undefined : parsePolicy(object, this.#leftOut),
     );
     this.#writer.touch();
+    this.#changed(type);
+  }
+
+  #adminChanged(
+    tier: AdminPolicy['tier'],
+    { type, key, object, old }: Change<AdminNetworkPolicy>,
+  ): void {
+    if (type === 'MODIFIED' && old && JSON.stringify(old.spec) === JSON.stringify(object.spec))
+      return;
+    this.#planner.setAdminPolicy(
+      `${tier}/${key}`,
+      type === 'DELETED' ? undefined : parseAdminPolicy(tier, object, this.#leftOut),
+    );
+    this.#writer.touch();
+    this.#changed(type);
+  }
+
+  /** Of a policy: it is remembered, and the first one makes all pods be followed. */
+  #changed(type: Change<object>['type']): void {
     this.#remembered.changed('lasting', () => this.#inputs());
     if (this.#all || type === 'DELETED') return;
     void this.#openAll().then(() => {

@@ -4,9 +4,11 @@ import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
 import { loadedRuleset } from '../nft/testing/ruleset.ts';
 import type { Family } from '../../base/addresses.ts';
 import { parseRange, type Range } from '../../base/address-ranges.ts';
+import type { AdminNetworkPolicy } from '../../api/networking/admin-policy.ts';
+import { parseAdminPolicy } from './admin-rules.ts';
 import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
-import { claimOf, pod, policy } from './testing/worlds.ts';
+import { adminPolicy, baseline, claimOf, pod, policy } from './testing/worlds.ts';
 
 const families: Family[] = [4, 6];
 const ranges = ['10.42.0.0/24', 'fd00:42::/64'].map((r) => parseRange(r) as Range);
@@ -17,7 +19,10 @@ const step = fc.record({
     selector: (p) => `${p.metadata.namespace}/${p.metadata.name}`,
     maxLength: 4,
   }),
+  admin: fc.uniqueArray(adminPolicy, { selector: (p) => p.spec.priority, maxLength: 3 }),
+  baseline,
 });
+const silent = (): void => undefined;
 
 describe('nft', () => {
   it('takes every change as a change, and ends where a full load would', async () => {
@@ -26,15 +31,28 @@ describe('nft', () => {
         const planner = new Planner(families);
         for (const name of ['a', 'b']) planner.setNamespace(name, { app: 'x' });
         const texts: string[] = [];
-        let before: (typeof steps)[number] = { pods: [], policies: [] };
+        let before: (typeof steps)[number] = {
+          pods: [],
+          policies: [],
+          admin: [],
+          baseline: undefined,
+        };
         for (const [i, now] of steps.entries()) {
           for (const p of before.policies)
             planner.setPolicy(`${p.metadata.namespace}/${p.metadata.name}`, undefined);
           for (const p of now.policies)
-            planner.setPolicy(
-              `${p.metadata.namespace}/${p.metadata.name}`,
-              parsePolicy(p, () => undefined),
+            planner.setPolicy(`${p.metadata.namespace}/${p.metadata.name}`, parsePolicy(p, silent));
+          for (const p of before.admin)
+            planner.setAdminPolicy(`admin/${p.metadata.name}`, undefined);
+          for (const p of now.admin)
+            planner.setAdminPolicy(
+              `admin/${p.metadata.name}`,
+              parseAdminPolicy('admin', p, silent),
             );
+          planner.setAdminPolicy(
+            'baseline/default',
+            now.baseline && parseAdminPolicy('baseline', now.baseline, silent),
+          );
           for (const p of before.pods) planner.setPod(p.name, undefined);
           for (const p of now.pods) planner.setPod(p.name, claimOf(p));
           planner.settle();

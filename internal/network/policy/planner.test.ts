@@ -3,11 +3,21 @@ import { describe, expect, it } from 'vitest';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
 import type { Family } from '../../base/addresses.ts';
 import { parseRange, type Range } from '../../base/address-ranges.ts';
+import type { AdminNetworkPolicy } from '../../api/networking/admin-policy.ts';
+import { parseAdminPolicy } from './admin-rules.ts';
 import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
 import { Interpreter } from './testing/interpreter.ts';
 import { mayFlow, type ModelPod, type World } from './testing/model.ts';
-import { claimOf, flowsOf, namespaceLabels, pod, policy } from './testing/worlds.ts';
+import {
+  adminPolicy,
+  baseline,
+  claimOf,
+  flowsOf,
+  namespaceLabels,
+  pod,
+  policy,
+} from './testing/worlds.ts';
 
 const families: Family[] = [4, 6];
 const ranges = ['10.42.0.0/24', 'fd00:42::/64'].map((r) => parseRange(r) as Range);
@@ -16,6 +26,8 @@ const silent = (): void => undefined;
 interface Step {
   pods: ModelPod[];
   policies: NetworkPolicy[];
+  admin: AdminNetworkPolicy[];
+  baseline: AdminNetworkPolicy | undefined;
   namespaces: { a: Record<string, string> | undefined; b: Record<string, string> | undefined };
 }
 
@@ -25,6 +37,8 @@ const step: fc.Arbitrary<Step> = fc.record({
     selector: (p) => `${p.metadata.namespace}/${p.metadata.name}`,
     maxLength: 4,
   }),
+  admin: fc.uniqueArray(adminPolicy, { selector: (p) => p.spec.priority, maxLength: 3 }),
+  baseline,
   namespaces: namespaceLabels,
 });
 
@@ -32,6 +46,8 @@ function worldOf(s: Step): World {
   return {
     pods: s.pods,
     policies: s.policies,
+    admin: s.admin,
+    baseline: s.baseline,
     namespaces: new Map(
       Object.entries(s.namespaces).filter(
         (e): e is [string, Record<string, string>] => e[1] !== undefined,
@@ -49,13 +65,29 @@ function tell(planner: Planner, from: Step, to: Step): void {
     new Map(s.policies.map((p) => [`${p.metadata.namespace}/${p.metadata.name}`, p]));
   for (const key of keys(from).keys()) if (!keys(to).has(key)) planner.setPolicy(key, undefined);
   for (const [key, p] of keys(to)) planner.setPolicy(key, parsePolicy(p, silent));
+  const admin = (s: Step): Map<string, AdminNetworkPolicy> =>
+    new Map(s.admin.map((p) => [`admin/${p.metadata.name}`, p]));
+  for (const key of admin(from).keys())
+    if (!admin(to).has(key)) planner.setAdminPolicy(key, undefined);
+  for (const [key, p] of admin(to))
+    planner.setAdminPolicy(key, parseAdminPolicy('admin', p, silent));
+  planner.setAdminPolicy(
+    'baseline/default',
+    to.baseline && parseAdminPolicy('baseline', to.baseline, silent),
+  );
   for (const p of from.pods)
     if (!to.pods.some((q) => q.name === p.name)) planner.setPod(p.name, undefined);
   for (const p of to.pods) planner.setPod(p.name, claimOf(p));
   planner.settle();
 }
 
-const nothing: Step = { pods: [], policies: [], namespaces: { a: undefined, b: undefined } };
+const nothing: Step = {
+  pods: [],
+  policies: [],
+  admin: [],
+  baseline: undefined,
+  namespaces: { a: undefined, b: undefined },
+};
 
 function check(table: Interpreter, s: Step): void {
   const world = worldOf(s);

@@ -1,6 +1,7 @@
 import type { Labels } from '../../api/selectors.ts';
 import { type Ip, type Family, familyOf } from '../../base/addresses.ts';
 import type { Range } from '../../base/address-ranges.ts';
+import type { AdminPolicy, AdminRule } from './admin-rules.ts';
 import { Classes, type Class } from './classes.ts';
 import { Groups, type PodFacts } from './groups.ts';
 import type { Direction, Policy, Rule } from './rules.ts';
@@ -44,6 +45,8 @@ export class Planner {
   readonly #byNamespace = new Map<string, Set<string>>();
   readonly #namespaces = new Map<string, Labels>();
   readonly #policies = new Map<string, Map<string, Policy>>();
+  /** In the order in which they count. */
+  #adminPolicies: readonly AdminPolicy[] = [];
   readonly #claims = new Map<Ip, Set<string>>();
   /** The rules in force for this node's pods. */
   readonly #standing = new Map<string, Standing>();
@@ -108,6 +111,15 @@ export class Planner {
     for (const pod of this.#byNamespace.get(namespace) ?? []) this.#ruled.add(pod);
   }
 
+  /** Every pod of this node may be its subject. */
+  setAdminPolicy(key: string, policy: AdminPolicy | undefined): void {
+    const others = this.#adminPolicies.filter((p) => p.key !== key);
+    this.#adminPolicies = [...others, ...(policy ? [policy] : [])].sort(
+      (a, b) => a.priority - b.priority || (a.key < b.key ? -1 : 1),
+    );
+    for (const pod of this.#standing.keys()) this.#ruled.add(pod);
+  }
+
   /** Applies to the table what changed since. */
   settle(): void {
     for (const key of this.#moved) {
@@ -138,11 +150,7 @@ export class Planner {
       if (before) old.push(before);
       this.#standing.delete(key);
       if (!known?.claim.local) continue;
-      const rules = this.#rulesOf(known.facts);
-      const classes = {
-        ingress: this.#classes.acquire('ingress', known.facts, rules.ingress),
-        egress: this.#classes.acquire('egress', known.facts, rules.egress),
-      };
+      const classes = this.#classesOf(known.facts);
       const standing = { addresses: known.facts.addresses, classes };
       this.#standing.set(key, standing);
       now.push(standing);
@@ -157,6 +165,30 @@ export class Planner {
     this.table.put(names.self(familyOf(a)), element(a, a), classes && '');
     for (const d of directions)
       this.table.put(names.verdicts(d, familyOf(a)), element(a), classes?.[d].verdict);
+  }
+
+  /** Admin policies, then the pod's own policies, or where none isolates it the baseline. */
+  #classesOf(pod: PodFacts): Record<Direction, Class> {
+    const rules = this.#rulesOf(pod);
+    const of = (d: Direction): Class => {
+      const own = this.#classes.acquire(d, pod, rules[d]);
+      const rest = rules[d]
+        ? own
+        : this.#classes.before(d, pod, this.#adminRulesOf('baseline', d, pod), own);
+      return this.#classes.before(d, pod, this.#adminRulesOf('admin', d, pod), rest);
+    };
+    return { ingress: of('ingress'), egress: of('egress') };
+  }
+
+  /** In a namespace whose labels are not known yet whatever is denied to any is denied. */
+  #adminRulesOf(tier: AdminPolicy['tier'], direction: Direction, pod: PodFacts): AdminRule[] {
+    if (this.#adminPolicies.length === 0) return [];
+    const labels = this.#namespaces.get(pod.namespace);
+    return this.#adminPolicies.flatMap((policy) => {
+      if (policy.tier !== tier) return [];
+      if (labels) return policy.selects(pod.labels, labels) ? policy[direction] : [];
+      return policy[direction].filter(({ action }) => action === 'deny');
+    });
   }
 
   #rulesOf(pod: PodFacts): Record<Direction, Rule[] | undefined> {

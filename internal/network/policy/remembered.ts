@@ -1,5 +1,6 @@
 import type { Namespace, Pod } from '../../api/generated/types/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
+import type { AdminNetworkPolicy } from '../../api/networking/admin-policy.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
@@ -8,6 +9,8 @@ import type { Log } from '../../io/log.ts';
 /** All that policies are made of. */
 export interface Inputs {
   policies: NetworkPolicy[];
+  admin: AdminNetworkPolicy[];
+  baseline: AdminNetworkPolicy[];
   namespaces: Namespace[];
   /** Pods of other nodes. */
   others: Pod[];
@@ -47,7 +50,10 @@ export class Remembered {
     if (!lasting || !Array.isArray(lasting.policies) || !Array.isArray(lasting.namespaces))
       return undefined;
     const others = await this.#read<Pod[]>(this.#passing);
-    return { ...lasting, others: Array.isArray(others) ? others : [] };
+    const list = <T>(value: T[] | undefined): T[] => (Array.isArray(value) ? value : []);
+    // Files of earlier versions have no admin policies.
+    const [admin, baseline] = [list(lasting.admin), list(lasting.baseline)];
+    return { ...lasting, admin, baseline, others: list(others) };
   }
 
   /** Soon writes what differs. The callers give what is known when it is time. */
@@ -56,10 +62,12 @@ export class Remembered {
     if (this.#timers.has(what)) return;
     const timer = this.#o.clock.after(op, lasting ? diskDelayMs : runDelayMs, () => {
       this.#timers.delete(what);
-      const { policies, namespaces, others } = inputs();
+      const { policies, admin, baseline, namespaces, others } = inputs();
       if (lasting)
         void this.#write(this.#lasting, {
           policies: policies.map(policyOf),
+          admin: admin.map(adminPolicyOf),
+          baseline: baseline.map(adminPolicyOf),
           namespaces: namespaces.map(namespaceOf),
         });
       else void this.#write(this.#passing, others.map(podOf));
@@ -108,6 +116,10 @@ export class Remembered {
 
 const policyOf = ({ metadata, spec }: NetworkPolicy) => ({
   metadata: { namespace: metadata.namespace, name: metadata.name },
+  spec,
+});
+const adminPolicyOf = ({ metadata, spec }: AdminNetworkPolicy) => ({
+  metadata: { name: metadata.name },
   spec,
 });
 const namespaceOf = ({ metadata }: Namespace) => ({

@@ -190,14 +190,7 @@ function parsePorts(ports: NetworkPolicyPort[], { leftOut }: Reader): Ports {
     const { port, endPort } = asked;
     const first = port === undefined || port === null ? 0 : port;
     const last = port === undefined || port === null ? lastPort : (endPort ?? port);
-    if (
-      protocol &&
-      typeof first === 'number' &&
-      typeof last === 'number' &&
-      isPort(first) &&
-      isPort(last) &&
-      first <= last
-    )
+    if (protocol && isPort(first) && isPort(last) && first <= last)
       ranges.push({ protocol, first, last });
     else if (protocol && typeof port === 'string' && (endPort === undefined || endPort === null))
       named.set(`${protocol} ${port}`, { protocol, name: port });
@@ -209,7 +202,8 @@ function parsePorts(ports: NetworkPolicyPort[], { leftOut }: Reader): Ports {
   };
 }
 
-const isPort = (n: number): boolean => Number.isInteger(n) && n >= 0 && n <= lastPort;
+export const isPort = (n: unknown): n is number =>
+  Number.isInteger(n) && (n as number) >= 0 && (n as number) <= lastPort;
 
 export function mergedPorts(ranges: PortRange[]): PortRange[] {
   const out: PortRange[] = [];
@@ -224,7 +218,7 @@ export function mergedPorts(ranges: PortRange[]): PortRange[] {
   return out;
 }
 
-function selectorOf(selector: SelectorObject, leftOut: LeftOut): LabelSelector | undefined {
+export function selectorOf(selector: SelectorObject, leftOut: LeftOut): LabelSelector | undefined {
   try {
     return selectorFromObject(selector ?? {});
   } catch {
@@ -237,4 +231,4 @@ function selectorOf(selector: SelectorObject, leftOut: LeftOut): LabelSelector |
  * A value from outside in a message: short, and without anything that a terminal or a log would
  * read as its own.
  */
-const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';

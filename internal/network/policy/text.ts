@@ -59,11 +59,12 @@ export const selfLine = (f: Family): Text =>
   text(`${fields.source(f)} . ${fields.destination(f)} @${names.self(f)} accept`);
 
 /**
- * Rules that accept what one end has on some ports; the ends and the ports are each alternatives.
+ * Rules with one verdict for what one end has on some ports; the ends and the ports are each
+ * alternatives.
  */
-export function acceptLines(ends: readonly Text[], ports: readonly Text[]): Text[] {
+export function verdictLines(ends: readonly Text[], ports: readonly Text[], verdict: Text): Text[] {
   return ends.flatMap((end) =>
-    ports.map((port) => text([end, port, 'accept'].filter(Boolean).join(' '))),
+    ports.map((port) => text([end, port, verdict].filter(Boolean).join(' '))),
   );
 }
 

@@ -85,6 +85,9 @@ export class Interpreter {
     for (const [map, elements] of this.#held.sets)
       if ([...elements.values()].includes(`goto ${name}`))
         throw new Error(`chain ${name} is in use by ${map}`);
+    for (const [chain, lines] of this.#held.chains)
+      if (lines.some((l) => l.endsWith(`goto ${name}`)))
+        throw new Error(`chain ${name} is in use by ${chain}`);
     if (!this.#held.chains.delete(name)) throw new Error(`no chain ${name}`);
   }
 

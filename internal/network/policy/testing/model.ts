@@ -5,12 +5,19 @@ import type {
   NetworkPolicyPort,
 } from '../../../api/generated/types/networking-v1.ts';
 import type { LabelSelector } from '../../../api/generated/types/meta-v1.ts';
+import type {
+  AdminNetworkPolicy,
+  AdminPeer,
+  AdminPort,
+} from '../../../api/networking/admin-policy.ts';
 
 /** A cluster as people think of it, for a judge that shares no code with the planner. */
 export interface World {
   namespaces: Map<string, Record<string, string>>;
   pods: ModelPod[];
   policies: NetworkPolicy[];
+  admin: AdminNetworkPolicy[];
+  baseline: AdminNetworkPolicy | undefined;
 }
 
 export interface ModelPod {
@@ -52,14 +59,78 @@ interface Asked {
   destination: ModelPod | undefined;
 }
 
-function mayPass(world: World, type: 'Ingress' | 'Egress', pod: ModelPod, asked: Asked): boolean {
+type Type = 'Ingress' | 'Egress';
+
+/** Admin policies by priority, then NetworkPolicies, then the baseline. */
+function mayPass(world: World, type: Type, pod: ModelPod, asked: Asked): boolean {
+  for (const policy of world.admin.toSorted((a, b) => order(a) - order(b))) {
+    const action = firstAction(world, policy, { type, pod, asked });
+    if (action === 'Pass') break;
+    if (action) return action === 'Allow';
+  }
+  const own = mayPassOwn(world, type, pod, asked);
+  if (own !== undefined) return own;
+  const action = world.baseline && firstAction(world, world.baseline, { type, pod, asked });
+  return action !== 'Deny';
+}
+
+const order = (policy: AdminNetworkPolicy): number => policy.spec.priority ?? 0;
+
+function firstAction(
+  world: World,
+  { spec }: AdminNetworkPolicy,
+  { type, pod, asked }: { type: Type; pod: ModelPod; asked: Asked },
+): string | undefined {
+  const rules = type === 'Ingress' ? spec.ingress : spec.egress;
+  const known = world.namespaces.has(pod.namespace);
+  if (known && !isOneOf(world, spec.subject, pod)) return undefined;
+  return rules?.find(
+    ({ action, from, to, ports }) =>
+      (known || action === 'Deny') &&
+      (from ?? to ?? []).some((peer) => isAdminPeer(world, peer, asked)) &&
+      (!ports || ports.some((port) => isAdminPort(port, asked))),
+  )?.action;
+}
+
+function isOneOf(world: World, { namespaces, pods }: AdminPeer, pod: ModelPod): boolean {
+  const labels = world.namespaces.get(pod.namespace);
+  if (!labels) return false;
+  if (namespaces) return matches(namespaces, labels);
+  return (
+    pods !== undefined &&
+    matches(pods.namespaceSelector, labels) &&
+    matches(pods.podSelector, pod.labels)
+  );
+}
+
+function isAdminPeer(world: World, peer: AdminPeer, { peer: pod, address }: Asked): boolean {
+  if (peer.networks) return peer.networks.some((cidr) => isInside(cidr, address));
+  return pod !== undefined && isOneOf(world, peer, pod);
+}
+
+function isAdminPort(port: AdminPort, { flow, destination }: Asked): boolean {
+  if (port.namedPort !== undefined)
+    return (
+      destination?.ports.some(
+        (p) => p.name === port.namedPort && p.protocol === flow.protocol && p.port === flow.port,
+      ) === true
+    );
+  const { protocol = 'TCP' } = port.portNumber ?? port.portRange ?? {};
+  const [first = 0, last = 0] = port.portNumber
+    ? [port.portNumber.port, port.portNumber.port]
+    : [port.portRange?.start, port.portRange?.end];
+  return protocol.toLowerCase() === flow.protocol && flow.port >= first && flow.port <= last;
+}
+
+/** Undefined where no policy isolates the pod. */
+function mayPassOwn(world: World, type: Type, pod: ModelPod, asked: Asked): boolean | undefined {
   const own = world.policies.filter(
     (p) =>
       p.metadata.namespace === pod.namespace &&
       matches(p.spec.podSelector, pod.labels) &&
       typesOf(p).includes(type),
   );
-  if (own.length === 0) return true;
+  if (own.length === 0) return undefined;
   return own.some((policy) => {
     const rules =
       type === 'Ingress'
@@ -85,13 +156,7 @@ function isPeer(
   { peer: pod, address }: Asked,
 ): boolean {
   if (peer.ipBlock) {
-    const inside = (cidr: string): boolean => {
-      const list = new BlockList();
-      const [base = '', bits = ''] = cidr.split('/');
-      const family = base.includes(':') ? 'ipv6' : 'ipv4';
-      list.addSubnet(base, Number(bits), family);
-      return (address.includes(':') ? 'ipv6' : 'ipv4') === family && list.check(address, family);
-    };
+    const inside = (cidr: string): boolean => isInside(cidr, address);
     return inside(peer.ipBlock.cidr) && !(peer.ipBlock.except ?? []).some(inside);
   }
   if (!pod) return false;
@@ -100,6 +165,14 @@ function isPeer(
     ? labels !== undefined && matches(peer.namespaceSelector, labels)
     : pod.namespace === namespace;
   return inNamespace && (!peer.podSelector || matches(peer.podSelector, pod.labels));
+}
+
+function isInside(cidr: string, address: string): boolean {
+  const list = new BlockList();
+  const [base = '', bits = ''] = cidr.split('/');
+  const family = base.includes(':') ? 'ipv6' : 'ipv4';
+  list.addSubnet(base, Number(bits), family);
+  return (address.includes(':') ? 'ipv6' : 'ipv4') === family && list.check(address, family);
 }
 
 function isPort(port: NetworkPolicyPort, { flow, destination }: Asked): boolean {

@@ -5,6 +5,11 @@ import type {
   NetworkPolicyPort,
 } from '../../../api/generated/types/networking-v1.ts';
 import type { LabelSelector } from '../../../api/generated/types/meta-v1.ts';
+import type {
+  AdminNetworkPolicy,
+  AdminPeer,
+  AdminPort,
+} from '../../../api/networking/admin-policy.ts';
 import { parseIp } from '../../../base/addresses.ts';
 import type { PodClaim } from '../planner.ts';
 import type { Flow, ModelPod } from './model.ts';
@@ -103,6 +108,64 @@ export const policy: fc.Arbitrary<NetworkPolicy> = fc
         spec,
       }) as NetworkPolicy,
   );
+
+const subject = fc.oneof(
+  fc.record({ namespaces: selector }),
+  fc.record({ pods: fc.record({ namespaceSelector: selector, podSelector: selector }) }),
+);
+const networks = fc.record({
+  networks: fc.uniqueArray(fc.constantFrom(...blocks), { minLength: 1, maxLength: 2 }),
+});
+const protocolName = fc.constantFrom('TCP', 'UDP', 'SCTP');
+const adminPort: fc.Arbitrary<AdminPort> = fc.oneof(
+  fc.record({ portNumber: fc.record({ protocol: protocolName, port: portNumber }) }),
+  fc.record({
+    portRange: fc.record({
+      protocol: protocolName,
+      start: fc.constantFrom(53, 80),
+      end: fc.constantFrom(80, 8080),
+    }),
+  }),
+  fc.record({ namedPort: portName }),
+);
+const adminRules = (
+  peers: 'from' | 'to',
+  actions: readonly string[],
+): fc.Arbitrary<AdminNetworkPolicy['spec']['ingress']> =>
+  fc.array(
+    fc.record(
+      {
+        action: fc.constantFrom(...actions),
+        [peers]: fc.array<AdminPeer>(peers === 'to' ? fc.oneof(subject, networks) : subject, {
+          minLength: 1,
+          maxLength: 2,
+        }),
+        ports: fc.array(adminPort, { minLength: 1, maxLength: 2 }),
+      },
+      { requiredKeys: ['action', peers] },
+    ) as fc.Arbitrary<{ action: string }>,
+    { maxLength: 3 },
+  );
+
+/** Priorities differ: what equal ones do is not said. */
+export const adminPolicy: fc.Arbitrary<AdminNetworkPolicy> = fc
+  .record({
+    priority: fc.integer({ min: 0, max: 9 }),
+    subject,
+    ingress: adminRules('from', ['Allow', 'Deny', 'Pass']),
+    egress: adminRules('to', ['Allow', 'Deny', 'Pass']),
+  })
+  .map((spec) => ({ metadata: { name: `p${spec.priority}` }, spec }) as AdminNetworkPolicy);
+export const baseline: fc.Arbitrary<AdminNetworkPolicy | undefined> = fc.option(
+  fc
+    .record({
+      subject,
+      ingress: adminRules('from', ['Allow', 'Deny']),
+      egress: adminRules('to', ['Allow', 'Deny']),
+    })
+    .map((spec) => ({ metadata: { name: 'default' }, spec }) as AdminNetworkPolicy),
+  { nil: undefined },
+);
 
 export const pod: fc.Arbitrary<ModelPod> = fc
   .record({
