@@ -1,6 +1,6 @@
 /**
- * Writes the CustomResourceDefinitions that the server ships: internal/supervisor/gateway-kinds.json.gz
- * of the Gateway API, or admin-policy-kinds.json.gz of the Network Policy API.
+ * Writes the CustomResourceDefinitions that the server ships, in internal/supervisor/:
+ * gateway-kinds.json.gz of the Gateway API, admin-policy-kinds.json.gz of the Network Policy API.
  *
  *     node build/shipped-kinds.ts gateway|admin-policy FOLDER
  *
