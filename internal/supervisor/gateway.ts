@@ -1,6 +1,5 @@
 import type { ApiServer } from '../apiserver/api-server.ts';
 import { gatewayController, gatewayRefs, type GatewayClass } from '../api/gateway/types.ts';
-import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import type { Controller, ControllerContext } from '../controllers/context.ts';
 import { startGatewayController } from '../controllers/gateway/gateway.ts';

@@ -4,7 +4,6 @@ import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
 import { loadedRuleset } from '../nft/testing/ruleset.ts';
 import type { Family } from '../../base/addresses.ts';
 import { parseRange, type Range } from '../../base/address-ranges.ts';
-import type { AdminNetworkPolicy } from '../../api/networking/admin-policy.ts';
 import { parseAdminPolicy } from './admin-rules.ts';
 import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
