@@ -646,12 +646,25 @@ guard_script() {
 #!/bin/sh
 # Run before each start of skiff: takes back an upgrade that did not prove itself. Then it becomes the command that is given, if any.
 t=$data_dir/upgrade
+# One that hangs cannot give up by itself: it is killed when its time is over, if this start of it is still the one on trial.
+watch() { # COMMAND... that kills it
+  left=\$((\$(cat "\$t/seconds" 2>/dev/null || echo 180) + 30))
+  late="sleep \$left; [ -f '\$t/trial' ] && [ \"\\\$(cat '\$t/attempts')\" = \$tried ] || exit 0; echo 99 >'\$t/attempts'; \$*"
+  if [ -n "\${INVOCATION_ID:-}" ] && command -v systemd-run >/dev/null 2>&1; then systemd-run --quiet --collect /bin/sh -c "\$late" || true
+  else (trap '' HUP; exec sh -c "\$late") </dev/null >/dev/null 2>&1 & fi
+}
 guard() {
   [ -f "\$t/trial" ] || return 0
   tried=\$(cat "\$t/attempts" 2>/dev/null || echo 0)
   case \$tried in '' | *[!0-9]*) tried=0 ;; esac
   if [ "\$tried" -lt 3 ]; then
-    echo \$((tried + 1)) >"\$t/attempts.new" && mv -f "\$t/attempts.new" "\$t/attempts"
+    tried=\$((tried + 1))
+    echo \$tried >"\$t/attempts.new" && mv -f "\$t/attempts.new" "\$t/attempts"
+    if [ \$# -gt 0 ]; then
+      # By its start, too: its number may be another's by then.
+      born='sed "s/.*) //" /proc/'\$\$'/stat | cut -d " " -f 20'
+      watch "[ \"\\\$(\$born)\" = \"\$(eval "\$born")\" ] && kill -KILL \$\$"
+    elif [ -n "\${INVOCATION_ID:-}" ]; then watch systemctl kill --signal=KILL --kill-who=main $service; fi
     return
   fi
   if [ -x $bin_dir/.skiff-last-good ] && [ ! $bin_dir/.skiff-last-good -ef $bin_dir/skiff ]; then
@@ -660,7 +673,7 @@ guard() {
   mv -f "\$t/trial" "\$t/returned"
   rm -f "\$t/attempts"
 }
-guard
+guard "\$@"
 [ \$# = 0 ] || exec "\$@"
 END
   place "$tmp" "$data_dir/skiff-guard.sh"

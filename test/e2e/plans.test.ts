@@ -11,6 +11,8 @@ const agent = new TestNode('boat');
 const signer = readSigningKey(newSigningKey());
 const arch = process.arch === 'x64' ? 'amd64' : 'arm64';
 let failed = false;
+/** `SKIFF_SEED` for other moments. */
+let seed = Number(process.env['SKIFF_SEED'] ?? 1);
 
 /** Writes of the installer stay in the machine. */
 const overlays = `set -e
@@ -20,8 +22,7 @@ for d in etc usr/local; do
 done
 mkdir -p $1/own/lib $1/own/log
 mount --bind $1/own/lib /var/lib
-mount --bind $1/own/log /var/log
-rm -rf /etc/skiff /usr/local/bin/skiff* /usr/local/bin/.skiff*`;
+mount --bind $1/own/log /var/log`;
 const inside = (node: TestNode, script: string): ReturnType<TestNode['exec']> =>
   node.exec(['bash', '-c', script, 'story', node.disk], { timeoutMs: 300_000 });
 const kubectl = (args: string): string => inside(server, `skiff kubectl ${args}`).stdout;
@@ -64,7 +65,10 @@ function as(version: string): Buffer {
 
 async function install(node: TestNode, words: string): Promise<void> {
   await node.boot();
-  const made = inside(node, overlays);
+  const made = inside(
+    node,
+    `${overlays}; rm -rf /etc/skiff /usr/local/bin/skiff* /usr/local/bin/.skiff*`,
+  );
   if (made.code !== 0) throw new Error(made.stderr);
   copyFileSync(join(root, 'dist/skiff'), join(node.disk, 'first'));
   const images = join(node.disk, 'own/lib/skiff/agent/images');
@@ -72,6 +76,7 @@ async function install(node: TestNode, words: string): Promise<void> {
   copyFileSync(busybox(), join(images, 'busybox.tar'));
   const releases = join(node.disk, 'releases');
   makeRelease(releases, as('0.1.1'), 'v0.1.1');
+  for (const version of ['0.1.3', '0.1.4']) makeRelease(releases, as(version), `v${version}`);
   const dead =
     '#!/bin/sh\n[ "$1" = version ] || exit 1\n' +
     'echo "skiff version v0.1.2 (0123456789ab)"; echo "kubernetes v1.36.3"\n';
@@ -204,6 +209,43 @@ describe('Plans of system-upgrade-controller', () => {
     await until('the node is Ready', () => inside(agent, 'skiff wait-ready -- agent').code === 0);
     expect([runs('boat'), containerOf('stays')]).toEqual(['1', before]);
   });
+
+  it.each([
+    ['server', server, '3'],
+    ['agent', agent, '4'],
+  ])(
+    'go on when the power of the %s goes in between',
+    { timeout: 600_000 },
+    async (_what, node, last) => {
+      onTestFailed(() => void (failed = true));
+      for (const name of ['servers', 'agents'])
+        kubectl(
+          `-n system-upgrade patch plan ${name} --type merge -p ` +
+            `'{"spec":{"version":"v0.1.${last}"}}'`,
+        );
+      seed = (seed * 1103515245 + 12345) % 2147483648;
+      await new Promise((resolve) => setTimeout(resolve, seed % 12_000));
+      node.powerCut();
+      await node.boot();
+      expect(inside(node, overlays).stderr).toBe('');
+      node.start(['sh', '/var/lib/skiff/skiff-supervise.sh'], 'server.log');
+      const complete = (name: string): boolean =>
+        condition(name, 'Complete').startsWith('True') &&
+        kubectl(`-n system-upgrade get plan ${name} -o jsonpath={.status.latestVersion}`) ===
+          `v0.1.${last}`;
+      await until(
+        `both are complete after a cut ${seed % 12_000} ms after the change`,
+        () => complete('servers') && complete('agents'),
+        {
+          timeoutMs: 300_000,
+          seen: () =>
+            kubectl('-n system-upgrade get plan -o yaml') +
+            inside(node, 'tail -n 40 /var/log/skiff.log').stdout,
+        },
+      );
+      expect([runs('ship'), runs('boat')]).toEqual([last, last]);
+    },
+  );
 
   it('say what they cannot do', async () => {
     onTestFailed(() => void (failed = true));

@@ -67,6 +67,7 @@ beforeAll(async () => {
     `[ "$1" = agent ] || exec ${file('first')} "$@"\n` +
       `exec ${file('first')} "$@" --container-runtime-endpoint=/run/nobody.sock`,
   );
+  wrapper('hung', `[ "$1" = agent ] || exec ${file('first')} "$@"\nexec sleep 100000`);
   wrapper('newer', 'echo "skiff version v9.9.9 (0123456789ab)"; echo "kubernetes v1.37.0"');
   makeRelease(file('release/v0.1.0'), file('second'), 'v0.1.0');
   const images = join(node.disk, 'own/lib/skiff/agent/images');
@@ -124,6 +125,7 @@ describe('skiff upgrade on an agent', () => {
 
   it.each([
     ['does not start', 'dead', /it did not start/],
+    ['hangs', 'hung', /it did not start/],
     ['never gets Ready', 'lame', /did not start|not Ready|nobody\.sock|not known yet/],
   ])('takes back one that %s, and no pod notices', async (_what, name, why) => {
     onTestFailed(() => void (failed = true));

@@ -67,16 +67,20 @@ describe('versions', () => {
   });
 });
 
-/** The guard as install.sh writes it. */
-function guard(): void {
+/** The guard as install.sh writes it; becomes the command, if there is one. */
+function guard({ become = '', env = {} }: { become?: string; env?: object } = {}): number | null {
   const text = readFileSync(join(import.meta.dirname, '../../../install.sh'), 'utf8');
   const start = text.indexOf('guard_script() {');
   const made = text.slice(start, text.indexOf('\n}\n\nsystemd_unit', start) + 2);
-  const done = spawnSync('sh', ['-c', `${made}\nplace() { sh "$1"; }\nguard_script`], {
+  const done = spawnSync('sh', ['-c', `${made}\nplace() { sh "$1" ${become}; }\nguard_script`], {
     encoding: 'utf8',
-    env: { ...process.env, tmp: join(dir, 'tmp'), data_dir: dir, bin_dir: join(dir, 'bin') },
+    env: {
+      ...{ ...process.env, tmp: join(dir, 'tmp'), data_dir: dir, bin_dir: join(dir, 'bin') },
+      ...{ service: 'skiff-agent', ...env },
+    },
   });
-  expect([done.status, done.stderr]).toEqual([0, '']);
+  if (become === '') expect([done.status, done.stderr]).toEqual([0, '']);
+  return done.status;
 }
 
 describe('an executable on trial', () => {
@@ -141,6 +145,36 @@ describe('an executable on trial', () => {
     expect(runs()).toBe('# 1.0.0');
     const ended = await endTrial(realDisk, dir, (await readReturned(realDisk, dir))!, 'returned');
     expect(ended.why).toBe('node one is not Ready');
+  });
+
+  it('that hangs is killed when its time is over, and goes', async () => {
+    await begin();
+    writeFileSync(join(dir, 'upgrade/seconds'), '-29\n');
+    expect(guard({ become: 'sleep 60' })).toBe(128 + 9);
+    expect(readFileSync(join(dir, 'upgrade/attempts'), 'utf8')).toBe('99\n');
+    guard();
+    expect(runs()).toBe('# 1.0.0');
+  });
+
+  it('that hangs is killed by systemd, which lets no guard live beside it', async () => {
+    await begin();
+    writeFileSync(join(dir, 'upgrade/seconds'), '-29\n');
+    put(join(dir, 'bin/systemd-run'), '#!/bin/sh\nshift 2; exec "$@"\n');
+    put(join(dir, 'bin/systemctl'), `#!/bin/sh\necho "$*" >${dir}/said\n`);
+    guard({ env: { INVOCATION_ID: 'x', PATH: `${join(dir, 'bin')}:${process.env['PATH']}` } });
+    expect(readFileSync(join(dir, 'said'), 'utf8')).toBe(
+      'kill --signal=KILL --kill-who=main skiff-agent\n',
+    );
+    expect(readFileSync(join(dir, 'upgrade/attempts'), 'utf8')).toBe('99\n');
+  });
+
+  it('that has ended or was started again is not killed', async () => {
+    await begin();
+    writeFileSync(join(dir, 'upgrade/seconds'), '-29\n');
+    const next = `sh -c 'echo 2 >${dir}/upgrade/attempts; sleep 2'`;
+    expect(guard({ become: next })).toBe(0);
+    rmSync(join(dir, 'upgrade/trial'));
+    expect(guard({ become: 'sleep 2' })).toBe(0);
   });
 
   it('that is good stays', async () => {
