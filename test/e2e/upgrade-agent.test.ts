@@ -67,6 +67,17 @@ beforeAll(async () => {
     `[ "$1" = agent ] || exec ${file('first')} "$@"\n` +
       `exec ${file('first')} "$@" --container-runtime-endpoint=/run/nobody.sock`,
   );
+  // No word of a server reaches it, while it runs.
+  wrapper(
+    'deaf',
+    `[ "$1" = agent ] || exec ${file('first')} "$@"
+nft 'add table inet deaf; add chain inet deaf o { type filter hook output priority 0; }'
+nft add rule inet deaf o ip daddr ${cluster.node.ip} tcp dport 6443 drop
+${file('first')} "$@" & child=$!
+trap 'kill -TERM $child' TERM
+while kill -0 $child 2>/dev/null; do wait $child; done
+nft delete table inet deaf`,
+  );
   wrapper('hung', `[ "$1" = agent ] || exec ${file('first')} "$@"\nexec sleep 100000`);
   wrapper('newer', 'echo "skiff version v9.9.9 (0123456789ab)"; echo "kubernetes v1.37.0"');
   makeRelease(file('release/v0.1.0'), file('second'), 'v0.1.0');
@@ -137,6 +148,23 @@ describe('skiff upgrade on an agent', () => {
     expect(runs('second')).toBe(true);
     await until('the agent runs again', () => inside('skiff wait-ready -- agent').code === 0);
     expect([pod(), running()]).toEqual([before, before]);
+  });
+
+  it('gives up one that reaches no server when the old one does', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = pod();
+    const done = upgrade(file('deaf'), '--timeout 20');
+    const outcome = (): string => readFileSync(file('own/lib/skiff/upgrade/outcome'), 'utf8');
+    expect(done.stderr).toMatch(/is put off, .* runs again: no server answers/);
+    await until('it is taken back', () => outcome().includes('"returned"'), {
+      timeoutMs: 120_000,
+      seen: () => inside('tail -n 40 /var/log/skiff.log').stdout,
+    });
+    expect(outcome()).toContain('no server answers');
+    expect(runs('second')).toBe(true);
+    await until('the agent runs again', () => inside('skiff wait-ready -- agent').code === 0);
+    expect([pod(), running()]).toEqual([before, before]);
+    expect(inside('ls -A /usr/local/bin').stdout).not.toMatch(/again|new/);
   });
 
   it('puts one off while no server answers, and tries it again by itself', async () => {
