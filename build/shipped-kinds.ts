@@ -15,9 +15,15 @@ import { load } from 'js-yaml';
 import { root } from './bundle.ts';
 
 const files: Record<string, string[]> = {
-  gateway: ['gatewayclasses', 'gateways', 'grpcroutes', 'httproutes', 'referencegrants'].map(
-    (kind) => `gateway.networking.k8s.io_${kind}.yaml`,
-  ),
+  gateway: [
+    'gatewayclasses',
+    'gateways',
+    'grpcroutes',
+    'httproutes',
+    'referencegrants',
+    'tcproutes',
+    'tlsroutes',
+  ].map((kind) => `gateway.networking.k8s.io_${kind}.yaml`),
   'admin-policy': ['adminnetworkpolicies', 'baselineadminnetworkpolicies'].map(
     (kind) => `policy.networking.k8s.io_${kind}.yaml`,
   ),

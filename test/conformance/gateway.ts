@@ -40,7 +40,7 @@ const child = spawn(
     '-test.timeout=60m',
     '-test.run=TestConformance',
     '--gateway-class=skiff',
-    '--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC',
+    '--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP',
     `--supported-features=${supportedFeatures.join(',')}`,
     '--organization=skiff',
     '--project=skiff',
@@ -80,7 +80,7 @@ process.stdout.write(`${lines.filter((line) => line.startsWith('failed')).join('
 if (values.table)
   writeFileSync(
     values.table,
-    `# One node, Gateway API v1.4.1, its suite in one go: state, seconds, name.\n${lines
+    `# One node, Gateway API v1.6.2, its suite in one go: state, seconds, name.\n${lines
       .toSorted((a, b) => ((a.split('\t')[2] ?? '') < (b.split('\t')[2] ?? '') ? -1 : 1))
       .join('\n')}\n`,
   );

@@ -151,6 +151,64 @@ describe('the Gateway API', () => {
     await until('a route is gone', () => get('t.test', '/', ['-k'])?.includes('404') === true);
   });
 
+  it('passes TLS on by its name, ends it for others, and serves bytes', async () => {
+    onTestFailed(failed);
+    const named = (name: string, hostname: string, tls: object) => ({
+      ...secure,
+      ...{ name, hostname, tls, protocol: 'TLS' },
+    });
+    const listeners = [
+      ...[plain, secure, other],
+      named('pass', 'inner.test', { mode: 'Passthrough' }),
+      named('end', 'end.test', { mode: 'Terminate', certificateRefs: [{ name: 'end' }] }),
+      { name: 'tcp', port: 8089, protocol: 'TCP', allowedRoutes },
+    ];
+    tlsSecret('end', 'end.test', 'infra');
+    cluster.apply(web(...listeners));
+    const stream = (kind: string, name: string, sectionName: string, more: object): string =>
+      object(kind, 'shop', name, {
+        parentRefs: [{ ...toWeb[0], sectionName }],
+        rules: [{ backendRefs: [to('one')] }],
+        ...more,
+      });
+    cluster.apply(stream('TLSRoute', 'end', 'end', { hostnames: ['end.test'] }));
+    cluster.apply(stream('TCPRoute', 'tcp', 'tcp', {}));
+    const api = [{ name: 'kubernetes', namespace: 'default', port: 443 }];
+    cluster.apply(
+      JSON.stringify({
+        apiVersion: 'gateway.networking.k8s.io/v1beta1',
+        kind: 'ReferenceGrant',
+        metadata: { name: 'shop', namespace: 'default' },
+        spec: {
+          from: [{ group: 'gateway.networking.k8s.io', kind: 'TLSRoute', namespace: 'shop' }],
+          to: [{ group: '', kind: 'Service', name: 'kubernetes' }],
+        },
+      }),
+    );
+    const rules = [{ backendRefs: api }];
+    cluster.apply(stream('TLSRoute', 'pass', 'pass', { hostnames: ['inner.test'], rules }));
+    await until('TLS is ended', () => get('end.test', '/', ['-k']) === 'one 200');
+    await until('bytes are served', () => get('a.test', '/', [], undefined, 8089) === 'one 200');
+    // The API server is who answers, with its own certificate.
+    await until('TLS is passed on', () => get('inner.test', '/livez', ['-k']) === 'ok 200');
+    expect(get('t.test', '/', ['-k'])).toContain('404');
+    const attached = '{.status.listeners[*].attachedRoutes}';
+    await until('all are counted', () =>
+      cluster
+        .k('get', 'gateway', 'web', '-n', 'infra', '-o', `jsonpath=${attached}`)
+        .endsWith('1 1 1'),
+    );
+    for (const [kind, name] of [
+      ['tlsroute', 'end'],
+      ['tlsroute', 'pass'],
+      ['tcproute', 'tcp'],
+    ] as const)
+      cluster.k('delete', kind, name, '-n', 'shop');
+    await until('it is passed on no more', () => get('inner.test', '/', ['-k']) === undefined);
+    cluster.apply(web(plain, secure, other));
+    await until('a port is closed', () => proxies().length === 2);
+  });
+
   it('heals when HAProxy is killed', async () => {
     onTestFailed(failed);
     const before = proxies();

@@ -10,8 +10,11 @@ import {
   type ReferenceGrant,
 } from './types.ts';
 
-/** How the port of a listener is spoken to. */
-export type Transport = 'http' | 'https';
+/**
+ * How the port of a listener is spoken to. `https` is TLS: who asks for which name decides whether
+ * it is ended here, and whether requests or bytes are within.
+ */
+export type Transport = 'http' | 'https' | 'tcp';
 
 export interface ListenerView {
   grants: readonly ReferenceGrant[];
@@ -36,11 +39,23 @@ export interface FoundListener {
   serves: boolean;
 }
 
-const transports = new Map<string, Transport>([
-  ['HTTP', 'http'],
-  ['HTTPS', 'https'],
+interface Protocol {
+  transport: Transport;
+  routeKinds: string[];
+}
+const protocols = new Map<string, Protocol>([
+  ['HTTP', { transport: 'http', routeKinds: ['HTTPRoute', 'GRPCRoute'] }],
+  ['HTTPS', { transport: 'https', routeKinds: ['HTTPRoute', 'GRPCRoute'] }],
+  ['TLS', { transport: 'https', routeKinds: ['TLSRoute'] }],
+  ['TCP', { transport: 'tcp', routeKinds: ['TCPRoute'] }],
 ]);
-const routeKinds = ['HTTPRoute', 'GRPCRoute'];
+
+/** TLS that goes to a backend as it comes. */
+export const passesThrough = ({ protocol, tls }: Listener): boolean =>
+  protocol === 'TLS' && tls?.mode === 'Passthrough';
+/** Whether certificates are shown at it. */
+const endsTls = (listener: Listener): boolean =>
+  protocols.get(listener.protocol)?.transport === 'https' && !passesThrough(listener);
 
 /** The ports that Ingresses are served at. */
 const sharedPorts = new Map<number, Transport>([
@@ -85,17 +100,18 @@ export function listenersOf(gateways: readonly Gateway[], view: ListenerView): F
 }
 
 function foundListener(gateway: Gateway, listener: Listener, view: ListenerView): FoundListener {
-  const transport = transports.get(listener.protocol);
-  const { kinds, wrong } = kindsOf(listener, transport);
+  const { transport, routeKinds = [] } = protocols.get(listener.protocol) ?? {};
+  const { kinds, wrong } = kindsOf(listener, routeKinds);
   const secrets: FoundListener['secrets'] = [];
-  const resolved = wrong ?? (transport === 'https' && secretsOf(gateway, listener, view, secrets));
-  const hostname = listener.hostname?.toLowerCase() ?? '';
+  const resolved = wrong ?? (endsTls(listener) && secretsOf(gateway, listener, view, secrets));
+  // Who only sends bytes asks for no name.
+  const hostname = transport === 'tcp' ? '' : (listener.hostname?.toLowerCase() ?? '');
   const conditions = [resolved || yes('ResolvedRefs')];
   return { gateway, listener, transport, hostname, kinds, secrets, conditions, serves: false };
 }
 
-function kindsOf({ allowedRoutes }: Listener, transport: Transport | undefined) {
-  const all = transport ? routeKinds.map((kind) => ({ group: gatewayGroup, kind })) : [];
+function kindsOf({ allowedRoutes }: Listener, routeKinds: readonly string[]) {
+  const all = routeKinds.map((kind) => ({ group: gatewayGroup, kind }));
   const asked = allowedRoutes?.kinds ?? [];
   if (asked.length === 0) return { kinds: all };
   const isKnown = (one: { group?: string; kind: string }): boolean =>
@@ -154,7 +170,7 @@ export function gatewaySecrets(
   const view: ListenerView = { grants, reservedPorts: [], certificate: () => undefined };
   for (const gateway of gateways)
     for (const listener of gateway.spec.listeners)
-      if (transports.get(listener.protocol) === 'https') secretsOf(gateway, listener, view, named);
+      if (endsTls(listener)) secretsOf(gateway, listener, view, named);
   return named.map(({ namespace, name }) => `${namespace}/${name}`);
 }
 
@@ -167,8 +183,8 @@ function acceptance(
   const { port, protocol, tls } = listener;
   if (!transport)
     return no('Accepted', 'UnsupportedProtocol', `protocol ${protocol} is not served`);
-  if (tls?.mode === 'Passthrough')
-    return no('Accepted', 'UnsupportedProtocol', 'TLS is not passed through');
+  if (tls?.mode === 'Passthrough' && protocol !== 'TLS')
+    return no('Accepted', 'UnsupportedProtocol', 'only listeners of TLS pass it through');
   if (hostname !== '' && !isHostname(hostname))
     return no('Accepted', 'UnsupportedProtocol', 'the hostname is not a name');
   const others = own.filter((other) => other !== one && other.listener.port === port);
@@ -180,6 +196,9 @@ function acceptance(
     return no('Accepted', 'PortUnavailable', `port ${port} belongs to the node`);
   if (taken.has(port) && taken.get(port) !== transport)
     return no('Accepted', 'PortUnavailable', `port ${port} is served for another protocol`);
+  // All that comes to it is one Gateway's: there is no name that would tell them apart.
+  if (taken.has(port) && transport === 'tcp')
+    return no('Accepted', 'PortUnavailable', `port ${port} is another Gateway's`);
   if (!taken.has(port) && taken.size >= mostPorts + sharedPorts.size)
     return no(
       'Accepted',

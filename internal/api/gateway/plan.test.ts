@@ -46,6 +46,8 @@ const plan = (view: Partial<GatewayView>): GatewayPlan =>
     gateways: [gateway('web', [http()])],
     httpRoutes: [],
     grpcRoutes: [],
+    tlsRoutes: [],
+    tcpRoutes: [],
     grants: [],
     labelsOf: () => ({}),
     service,
@@ -88,7 +90,7 @@ describe('Gateways', () => {
 
   it.each<[string, Listener[], string[]]>([
     ['both protocols', [http(), https()], ['ResolvedRefs Accepted Programmed']],
-    ['one that there is not', [http(80, { protocol: 'TCP' })], ['UnsupportedProtocol']],
+    ['one that there is not', [http(80, { protocol: 'UDP' })], ['UnsupportedProtocol']],
     ['TLS that is passed on', [https(443, { tls: { mode: 'Passthrough' } })], ['Unsupported']],
     ['a port of the node', [http(6443)], ['PortUnavailable']],
     ['a port of this cluster', [http(7443)], ['PortUnavailable']],

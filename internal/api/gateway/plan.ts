@@ -4,12 +4,21 @@ import {
   allowsNamespace,
   gatewayKey,
   listenersOf,
+  passesThrough,
   type FoundListener,
   type ListenerView,
   type Transport,
 } from './listeners.ts';
 import { compareMatches, type Match } from './matches.ts';
-import { rulesOf, type Action, type FoundRules, type Route, type RuleView } from './rules.ts';
+import {
+  rulesOf,
+  streamBackends,
+  type Action,
+  type FoundRules,
+  type Route,
+  type RuleView,
+  type StreamBackend,
+} from './rules.ts';
 import {
   gatewayController,
   gatewayGroup,
@@ -35,6 +44,16 @@ export interface Entry {
   action: Action;
 }
 
+/** What is done with a connection that asks for a name, before any request is read. */
+export interface Stream {
+  port: number;
+  /** '' for any, `*.` for one label or more. */
+  host: string;
+  /** It is passed on as it comes; its TLS is ended here; or requests are in it, as in any other. */
+  mode: 'pass' | 'end' | 'requests';
+  backends: StreamBackend[];
+}
+
 export interface PlannedRoute {
   route: Route;
   /** For each of its parents that are ours. */
@@ -54,6 +73,8 @@ export interface GatewayPlan {
   routes: PlannedRoute[];
   /** For each port and host in the order in which they are tried. */
   entries: Entry[];
+  /** One for a name of a port. */
+  streams: Stream[];
   ports: Map<number, Transport>;
   certificates: { port: number; namespace: string; secret: string; hosts: string[] }[];
 }
@@ -91,31 +112,38 @@ export function planGateways(view: GatewayView): GatewayPlan {
     gateways: [],
     routes: [],
     entries: [],
+    streams: [],
     ports: new Map(),
     certificates: [],
   };
   const all: Route[] = [
     ...byAge(view.httpRoutes).map((route): Route => ({ kind: 'HTTPRoute', route })),
     ...byAge(view.grpcRoutes).map((route): Route => ({ kind: 'GRPCRoute', route })),
+    ...byAge(view.tlsRoutes).map((route): Route => ({ kind: 'TLSRoute', route })),
+    ...byAge(view.tcpRoutes).map((route): Route => ({ kind: 'TCPRoute', route })),
   ];
+  const streams = new StreamTable();
   for (const route of all) {
-    const rules = rulesOf(route, { grants, service: view.service });
+    const found = foundRules(route, { grants, service: view.service });
     const parents: PlannedRoute['parents'] = [];
     for (const parentRef of route.route.spec.parentRefs ?? []) {
       const gateway = parentOf(route, parentRef, ours);
       if (!gateway) continue;
       const candidates = listeners.filter((one) => one.gateway === gateway);
       const { accepted, bound } = attach(route, parentRef, candidates, view);
-      const conditions = conditionsOf(accepted, rules);
+      const conditions = conditionsOf(accepted, found);
       if (isTrue(conditions, 'Accepted'))
         for (const { listener, hosts } of bound) {
           attached.set(listener, (attached.get(listener) ?? new Set()).add(route));
-          if (listener.serves) plan.entries.push(...entriesOf(listener, hosts, rules, candidates));
+          if (!listener.serves) continue;
+          if ('backends' in found) streams.add(listener, hosts, found.backends, candidates);
+          else plan.entries.push(...entriesOf(listener, hosts, found, candidates));
         }
       parents.push({ parentRef, conditions });
     }
     plan.routes.push({ route, parents });
   }
+  plan.streams = streams.all();
   // All are in the order of their age: what is equal stays so.
   plan.entries.sort((a, b) => compareMatches(a.match, b.match));
   for (const gateway of ours) {
@@ -139,6 +167,12 @@ export function planGateways(view: GatewayView): GatewayPlan {
   }
   return plan;
 }
+
+type Found = FoundRules | (Pick<FoundRules, 'unresolved'> & { backends: StreamBackend[] });
+const foundRules = (route: Route, view: RuleView): Found =>
+  route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute'
+    ? rulesOf(route, view)
+    : streamBackends(route, view);
 
 function parentOf(
   { route }: Route,
@@ -193,8 +227,10 @@ function attach(
   return { accepted: yes('Accepted'), bound };
 }
 
-function conditionsOf(accepted: Said, { rules, unresolved, unsupported }: FoundRules): Said[] {
-  const resolved = unresolved ?? yes('ResolvedRefs');
+function conditionsOf(accepted: Said, found: Found): Said[] {
+  const resolved = found.unresolved ?? yes('ResolvedRefs');
+  if ('backends' in found) return [accepted, resolved];
+  const { rules, unsupported } = found;
   const why = unsupported.join('; ').slice(0, 1000);
   if (why === '') return [accepted, resolved];
   if (accepted.status === 'True' && rules.length === 0)
@@ -203,17 +239,52 @@ function conditionsOf(accepted: Said, { rules, unresolved, unsupported }: FoundR
   return [accepted, resolved, partly];
 }
 
-/** A host that a listener of the same Gateway names more closely is that one's. */
-function entriesOf(
+/** The hosts that listeners of the same Gateway name more closely: they are theirs. */
+const closerHosts = (
   { listener, hostname }: FoundListener,
+  siblings: readonly FoundListener[],
+): string[] =>
+  siblings
+    .filter((one) => one.serves && one.listener.port === listener.port)
+    .map((one) => one.hostname)
+    .filter((name) => name !== hostname && covers(hostname, name));
+
+/** The oldest route has a name; a name that no route has leads where any other connection does. */
+class StreamTable {
+  readonly #taken = new Map<string, Stream>();
+  readonly #others = new Map<string, Stream>();
+
+  add(
+    of: FoundListener,
+    hosts: readonly string[],
+    backends: StreamBackend[],
+    siblings: readonly FoundListener[],
+  ): void {
+    const { port } = of.listener;
+    const mode = of.transport === 'tcp' || passesThrough(of.listener) ? 'pass' : 'end';
+    const closer = closerHosts(of, siblings);
+    for (const host of hosts) {
+      if (closer.some((name) => covers(name, host))) continue;
+      const key = `${port}/${host}`;
+      if (!this.#taken.has(key)) this.#taken.set(key, { port, host, mode, backends });
+      for (const name of closer.filter((one) => covers(host, one)))
+        this.#others.set(`${port}/${name}`, { port, host: name, mode: 'requests', backends: [] });
+    }
+  }
+
+  all(): Stream[] {
+    return [...new Map([...this.#others, ...this.#taken]).values()];
+  }
+}
+
+function entriesOf(
+  one: FoundListener,
   hosts: readonly string[],
   { rules }: FoundRules,
   siblings: readonly FoundListener[],
 ): Entry[] {
-  const closer = siblings
-    .filter((one) => one.serves && one.listener.port === listener.port)
-    .map((one) => one.hostname)
-    .filter((name) => name !== hostname && covers(hostname, name));
+  const { listener } = one;
+  const closer = closerHosts(one, siblings);
   return hosts.flatMap((host) => {
     if (closer.some((name) => covers(name, host))) return [];
     const except = closer.filter((name) => covers(host, name));

@@ -13,11 +13,16 @@ import {
   type HttpRoute,
   type ReferenceGrant,
   type RouteFilter,
+  type StreamRoute,
 } from './types.ts';
 
-export type Route =
+export type RequestRoute =
   | { kind: 'HTTPRoute'; route: HttpRoute }
   | { kind: 'GRPCRoute'; route: GrpcRoute };
+export type Route = RequestRoute | { kind: 'TLSRoute' | 'TCPRoute'; route: StreamRoute };
+
+/** Who gets a share of connections. */
+export type StreamBackend = Pick<Backend, 'weight' | 'target'>;
 
 export interface Backend {
   weight: number;
@@ -64,8 +69,22 @@ const longest = 8_000;
 /** As HTTPRoute's own default; what one with no matches has. */
 const anyMatch = [{}];
 
+/** Where the connections of a route go. Its definition lets it have one rule. */
+export function streamBackends(
+  { kind, route }: Route,
+  view: RuleView,
+): { backends: StreamBackend[] } & Pick<FoundRules, 'unresolved'> {
+  let unresolved: Said | undefined;
+  const say = (said: Said): void => void (unresolved ??= said);
+  const backends = (route.spec.rules?.[0]?.backendRefs ?? []).map((ref) => ({
+    weight: ref.weight ?? 1,
+    target: backendTarget({ kind, route } as Route, ref, view, say),
+  }));
+  return { backends, unresolved };
+}
+
 /** The rules of a route, each match for itself, in the order of the route. */
-export function rulesOf({ kind, route }: Route, view: RuleView): FoundRules {
+export function rulesOf({ kind, route }: RequestRoute, view: RuleView): FoundRules {
   const found: FoundRules = { rules: [], unresolved: undefined, unsupported: [] };
   const say = (said: Said): void => void (found.unresolved ??= said);
   for (const [i, rule] of (route.spec.rules ?? []).entries()) {

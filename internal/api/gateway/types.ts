@@ -21,6 +21,8 @@ export const gatewayRefs = {
   httpRoutes: kind('httproutes', 'HTTPRoute'),
   grpcRoutes: kind('grpcroutes', 'GRPCRoute'),
   grants: kind('referencegrants', 'ReferenceGrant', { version: 'v1beta1' }),
+  tlsRoutes: kind('tlsroutes', 'TLSRoute'),
+  tcpRoutes: kind('tcproutes', 'TCPRoute'),
 } as const;
 
 export interface GatewayClass {
@@ -151,6 +153,17 @@ interface RouteOf<M> {
 export type HttpRoute = RouteOf<HttpMatch>;
 export type GrpcRoute = RouteOf<GrpcMatch>;
 
+/** A TLSRoute, or a TCPRoute, which has no hostnames: where connections go. */
+export interface StreamRoute {
+  metadata: ObjectMeta;
+  spec: {
+    parentRefs?: ParentReference[];
+    hostnames?: string[];
+    rules?: { backendRefs?: BackendRef[] }[];
+  };
+  status?: { parents?: RouteParentStatus[] };
+}
+
 export interface ReferenceGrant {
   metadata: ObjectMeta;
   spec: {
@@ -165,5 +178,7 @@ export interface GatewayObjects {
   gateways: Iterable<Gateway>;
   httpRoutes: Iterable<HttpRoute>;
   grpcRoutes: Iterable<GrpcRoute>;
+  tlsRoutes: Iterable<StreamRoute>;
+  tcpRoutes: Iterable<StreamRoute>;
   grants: Iterable<ReferenceGrant>;
 }

@@ -7,6 +7,7 @@ import {
   type GrpcRoute,
   type HttpRoute,
   type ReferenceGrant,
+  type StreamRoute,
 } from '../../api/gateway/types.ts';
 import type { Namespace, Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import { pemOf } from '../../api/ingress/pem.ts';
@@ -34,6 +35,8 @@ export function startGatewayController(ctx: ControllerContext): Controller {
   const httpRoutes = mirrors.of<HttpRoute>(gatewayRefs.httpRoutes);
   const grpcRoutes = mirrors.of<GrpcRoute>(gatewayRefs.grpcRoutes);
   const grants = mirrors.of<ReferenceGrant>(gatewayRefs.grants);
+  const tlsRoutes = mirrors.of<StreamRoute>(gatewayRefs.tlsRoutes);
+  const tcpRoutes = mirrors.of<StreamRoute>(gatewayRefs.tcpRoutes);
   const namespaces = mirrors.of<Namespace>(refs.namespaces);
   const nodes = mirrors.of<Node>(refs.nodes);
   const services = mirrors.of<Service>(refs.services);
@@ -59,6 +62,8 @@ export function startGatewayController(ctx: ControllerContext): Controller {
     httpRoutes: [...httpRoutes.list()],
     grpcRoutes: [...grpcRoutes.list()],
     grants: [...grants.list()],
+    tlsRoutes: [...tlsRoutes.list()],
+    tcpRoutes: [...tcpRoutes.list()],
   });
   return startPlanned<GatewayControllerView>(
     ctx,
@@ -71,6 +76,8 @@ export function startGatewayController(ctx: ControllerContext): Controller {
         { ref: gatewayRefs.httpRoutes, mirror: httpRoutes },
         { ref: gatewayRefs.grpcRoutes, mirror: grpcRoutes },
         { ref: gatewayRefs.grants, mirror: grants },
+        { ref: gatewayRefs.tlsRoutes, mirror: tlsRoutes },
+        { ref: gatewayRefs.tcpRoutes, mirror: tcpRoutes },
         { ref: refs.namespaces, mirror: namespaces },
         { ref: refs.nodes, mirror: nodes },
         { ref: refs.services, mirror: services },
@@ -100,7 +107,7 @@ export function startGatewayController(ctx: ControllerContext): Controller {
       again = (): void => queue.add(everything);
       const isAny = (): boolean => !gateways.list()[Symbol.iterator]().next().done;
       for (const mirror of [classes, gateways]) mirror.onChange(() => again());
-      for (const mirror of [httpRoutes, grpcRoutes, grants, services])
+      for (const mirror of [httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes, grants, services])
         mirror.onChange(() => {
           if (isAny()) again();
         });

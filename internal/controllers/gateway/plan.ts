@@ -55,7 +55,18 @@ export const supportedFeatures = [
   'HTTPRouteResponseHeaderModification',
   'HTTPRouteSchemeRedirect',
   'ReferenceGrant',
+  'TCPRoute',
+  'TLSRoute',
+  'TLSRouteModeMixed',
+  'TLSRouteModeTerminate',
 ];
+
+const routeRefs = {
+  HTTPRoute: gatewayRefs.httpRoutes,
+  GRPCRoute: gatewayRefs.grpcRoutes,
+  TLSRoute: gatewayRefs.tlsRoutes,
+  TCPRoute: gatewayRefs.tcpRoutes,
+} as const;
 
 /** What is said of all objects of the Gateway API that are ours. */
 export function planGatewayStatus(view: GatewayControllerView): Plan {
@@ -92,7 +103,7 @@ export function planGatewayStatus(view: GatewayControllerView): Plan {
     });
   }
   for (const { route, parents } of plan.routes) {
-    const ref = route.kind === 'HTTPRoute' ? gatewayRefs.httpRoutes : gatewayRefs.grpcRoutes;
+    const ref = routeRefs[route.kind];
     const before = route.route.status?.parents ?? [];
     if (parents.length === 0 && !before.some(isOurs)) continue;
     put(ref, route.route, { parents: parentStatuses(before, parents, route.route, stamped) });

@@ -1,15 +1,19 @@
 import { longestRewritten } from '../../api/ingress/routes.ts';
 import type { Protocol } from '../../api/ingress/targets.ts';
 import { gatewayScript } from './gateway-lua.ts';
+import { ids6, innerBind, nobodyElse, streamFrontends, tcpFrontend } from './stream-config.ts';
 import { hash } from './table.ts';
 
 /** Where HAProxy of this node keeps what it is told; all names are ours. */
 export interface Places {
   /** Below it: `haproxy.cfg`, `gateway.lua`, `admin.sock`, the maps, `certs.list`, `certs/`. */
   dir: string;
-  /** At least one of the two. */
+  /** At least one of the three. */
   httpPort?: number;
+  /** Of TLS: requests within it, or bytes where a Gateway says so. */
   httpsPort?: number;
+  /** Of a Gateway: bytes, and nothing else is served then. */
+  tcpPort?: number;
   /** Clients come by IPv6, too. */
   ipv6?: boolean;
 }
@@ -32,14 +36,24 @@ export const mapNames = [
   'pools',
   'gateway-specs',
   'gateway-hosts',
+  'gateway-streams',
   'exact',
   'prefix',
 ] as const;
 export type MapName = (typeof mapNames)[number];
 /** What routes name is there before they are. */
-export const routeMaps: ReadonlySet<MapName> = new Set(['exact', 'prefix', 'gateway-hosts']);
+export const routeMaps: ReadonlySet<MapName> = new Set([
+  'exact',
+  'prefix',
+  'gateway-hosts',
+  'gateway-streams',
+]);
 /** Those that a HAProxy without Lua does not have. */
-export const scriptMaps: ReadonlySet<MapName> = new Set(['gateway-specs', 'gateway-hosts']);
+export const scriptMaps: ReadonlySet<MapName> = new Set([
+  'gateway-specs',
+  'gateway-hosts',
+  'gateway-streams',
+]);
 /** In `gateway-hosts` when there is more in it. */
 export const anyEntry = 'any';
 
@@ -50,7 +64,12 @@ export const metricsSocket = (dir: string): string => `${dir}/metrics.sock`;
 export const configFile = (dir: string): string => `${dir}/haproxy.cfg`;
 export const scriptFile = (dir: string): string => `${dir}/gateway.lua`;
 export const scriptOf = (dir: string): string =>
-  gatewayScript({ hosts: mapFile(dir, 'gateway-hosts'), specs: mapFile(dir, 'gateway-specs') });
+  gatewayScript({
+    hosts: mapFile(dir, 'gateway-hosts'),
+    specs: mapFile(dir, 'gateway-specs'),
+    streams: mapFile(dir, 'gateway-streams'),
+    pools: mapFile(dir, 'pools'),
+  });
 const stickyCookie = 'skiff-route';
 
 /** Requests are written into a ring in memory while somebody reads them (`skiff ingress-log`). */
@@ -58,9 +77,6 @@ export const logRing = 'access';
 export const logSwitch = { file: (dir: string): string => `${dir}/log.map`, key: 'log' };
 const logRingBytes = 262_144;
 const longestLogLine = 4_096;
-
-/** A bind of IPv6 has its port's number and this as its id; ids are one each. */
-const ids6 = 100_000;
 
 /** HAProxy takes commands up to this size; a table is told in pieces. */
 export const bufferBytes = 32_768;
@@ -321,6 +337,7 @@ export function haproxyConfig({
   dir,
   httpPort,
   httpsPort,
+  tcpPort,
   ipv6,
   lua,
   metrics,
@@ -347,13 +364,32 @@ export function haproxyConfig({
           `  bind 0.0.0.0:${port} id ${port}${more}`,
           ...(ipv6 ? [`  bind :::${port} v6only id ${port + ids6}${more}`] : []),
         ];
-  const tls = ` ssl crt-list ${certList(dir)} strict-sni alpn h2,http/1.1`;
+  const tls = ` ssl crt-list ${certList(dir)} strict-sni`;
+  const web = `${tls} alpn h2,http/1.1`;
+  // A client that may name the original client has to.
+  const proxies =
+    '  tcp-request connection expect-proxy layer4 if ' +
+    `{ src,map_ip(${mapFile(dir, 'proxies')}) -m found }`;
+  const frontend = (name: string, own: string[]): string[] => [
+    `frontend ${name}`,
+    ...own,
+    `  log ring@${logRing} len ${longestLogLine} format raw local0`,
+    `  log-format "${logFormat}"`,
+    '  option dontlognull',
+    proxies,
+    ...rules(dir, lua).map((rule) => `  ${rule}`),
+  ];
+  const streams = { dir, proxies, tls };
+  const webBinds = [
+    ...binds(httpPort),
+    ...(httpsPort !== undefined && lua ? innerBind(dir, 'web', httpsPort, web) : []),
+  ];
   return [
     'global',
     `  stats socket ${socketFile(dir)} mode 600 level admin`,
     '  stats timeout 24d',
-    '  uid 65534',
-    '  gid 65534',
+    `  uid ${nobodyElse}`,
+    `  gid ${nobodyElse}`,
     '  maxconn 8192',
     '  nbthread 1',
     `  tune.bufsize ${bufferBytes}`,
@@ -371,16 +407,12 @@ export function haproxyConfig({
     '  retries 3',
     '  option redispatch 1',
     '  option http-keep-alive',
-    'frontend web',
-    ...binds(httpPort),
-    ...binds(httpsPort, tls),
-    `  log ring@${logRing} len ${longestLogLine} format raw local0`,
-    `  log-format "${logFormat}"`,
-    '  option dontlognull',
-    // A client that may name the original client has to.
-    '  tcp-request connection expect-proxy layer4 if ' +
-      `{ src,map_ip(${mapFile(dir, 'proxies')}) -m found }`,
-    ...rules(dir, lua).map((rule) => `  ${rule}`),
+    ...(tcpPort !== undefined && lua ? tcpFrontend(streams, binds(tcpPort)) : []),
+    ...(webBinds.length > 0 ? frontend('web', webBinds) : []),
+    ...(httpsPort === undefined ? [] : frontend('secure', binds(httpsPort, web))),
+    ...(httpsPort !== undefined && lua
+      ? streamFrontends({ ...streams, port: httpsPort, binds: binds(httpsPort) })
+      : []),
     ...Object.entries(servers).flatMap(([name, more]) => [
       ...backend(name, more),
       ...backend(name + withPolicy, more, guarded),

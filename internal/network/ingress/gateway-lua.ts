@@ -3,12 +3,19 @@
  * the same for all; routes are lines of two maps, and nothing of them is code. `gateway-tables.ts`
  * writes the lines.
  */
-export const gatewayScript = ({ hosts, specs }: { hosts: string; specs: string }): string =>
-  script.replace('@hosts@', hosts).replace('@specs@', specs);
+export const gatewayScript = (maps: {
+  hosts: string;
+  specs: string;
+  streams: string;
+  pools: string;
+}): string =>
+  script.replace(/@(hosts|specs|streams|pools)@/g, (_, name: keyof typeof maps) => maps[name]);
 
 const script = String.raw`
 local hosts = Map.new("@hosts@", Map._str)
 local specs = Map.new("@specs@", Map._str)
+local streams = Map.new("@streams@", Map._str)
+local pools = Map.new("@pools@", Map._str)
 math.randomseed(os.time())
 
 local function split(text, by)
@@ -74,7 +81,12 @@ local function read_action(f)
     mirrors = each(f[5], read_mirror),
   }
 end
-local read = { m = read_match, c = read_changes, a = read_action }
+local function read_stream(f)
+  local backends, sum = each(f[3], read_backend), 0
+  for _, one in ipairs(backends) do sum = sum + one.weight end
+  return { mode = f[2], backends = backends, sum = sum }
+end
+local read = { m = read_match, c = read_changes, a = read_action, s = read_stream }
 
 -- A line is named by what it says: what was read once stays true.
 local known, count = {}, 0
@@ -153,16 +165,16 @@ local function lookup(r, host)
 end
 
 -- The host itself, then ever less of its end, then any.
-local function find(r)
-  local found = lookup(r, r.host)
+local function find(r, by)
+  local found = by(r, r.host)
   local rest = r.host
   while not found do
     local dot = rest:find(".", 1, true)
     if not dot then break end
     rest = rest:sub(dot + 1)
-    if rest ~= "" then found = lookup(r, "*." .. rest) end
+    if rest ~= "" then found = by(r, "*." .. rest) end
   end
-  return found or lookup(r, "")
+  return found or by(r, "")
 end
 
 local function changed_path(change, path)
@@ -223,7 +235,7 @@ core.register_action("gateway", { "http-req" }, function(txn)
     txn = txn, host = host, path = txn:get_var("txn.path") or "", port = txn:get_var("txn.at"),
     method = txn.sf:method(),
   }
-  local action = find(r)
+  local action = find(r, lookup)
   if not action then return end
   local changes = spec(action.changes)
   if not changes then return end
@@ -243,6 +255,31 @@ core.register_action("gateway", { "http-req" }, function(txn)
   end
   if #mirrors > 0 then txn:set_var("txn.mirror", 1) end
   txn:set_priv({ answer = { changes, own }, mirrors = mirrors })
+end)
+
+-- A connection: where it goes is known by the name it asks for.
+local function stream_of(r, name)
+  local id = streams:lookup(r.port .. "/" .. name)
+  return id and spec(id)
+end
+
+core.register_action("gateway-stream", { "tcp-req" }, function(txn)
+  local name = txn:get_var("txn.sni") or ""
+  if #name > 253 then return end
+  local found = find({ host = name, port = txn:get_var("txn.at") }, stream_of)
+  if not found then return end
+  txn:set_var("txn.mode", found.mode)
+  local backend = chosen(found)
+  if not backend or not backend.route then return end
+  local place = split(backend.route, "|")
+  if place[5] ~= "-" then
+    local count = tonumber(pools:lookup(place[5] .. "/n") or "0")
+    local member = count > 0 and pools:lookup(place[5] .. "/i" .. math.random(0, count - 1))
+    if not member then return end
+    place = split(member, "|")
+  end
+  txn:set_var("txn.ip", place[1])
+  txn:set_var("txn.port", place[2])
 end)
 
 -- Of the connection, not of the request.

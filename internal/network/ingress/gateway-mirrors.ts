@@ -6,6 +6,7 @@ import {
   type GrpcRoute,
   type HttpRoute,
   type ReferenceGrant,
+  type StreamRoute,
 } from '../../api/gateway/types.ts';
 import type { Namespace } from '../../api/generated/types/core-v1.ts';
 import type { ResourceRef } from '../../api/object.ts';
@@ -22,6 +23,8 @@ interface Rest {
   httpRoutes: Mirror<HttpRoute>;
   grpcRoutes: Mirror<GrpcRoute>;
   grants: Mirror<ReferenceGrant>;
+  tlsRoutes: Mirror<StreamRoute>;
+  tcpRoutes: Mirror<StreamRoute>;
   namespaces: Mirror<Namespace>;
 }
 
@@ -72,6 +75,8 @@ export class GatewayMirrors {
       httpRoutes: rest?.httpRoutes.list() ?? [],
       grpcRoutes: rest?.grpcRoutes.list() ?? [],
       grants: rest?.grants.list() ?? [],
+      tlsRoutes: rest?.tlsRoutes.list() ?? [],
+      tcpRoutes: rest?.tcpRoutes.list() ?? [],
     };
   }
 
@@ -100,6 +105,8 @@ export class GatewayMirrors {
         httpRoutes: this.#of(gatewayRefs.httpRoutes),
         grpcRoutes: this.#of(gatewayRefs.grpcRoutes),
         grants: this.#of(gatewayRefs.grants),
+        tlsRoutes: this.#of(gatewayRefs.tlsRoutes),
+        tcpRoutes: this.#of(gatewayRefs.tcpRoutes),
         namespaces: this.#of(refs.namespaces),
       };
       this.#settle(Object.values(this.#rest) as Mirror<object>[]);

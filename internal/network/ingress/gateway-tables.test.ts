@@ -56,7 +56,7 @@ const bytes = (all: readonly (readonly string[])[]): string[][] =>
 it('writes lines that nothing of an object ends or divides', () => {
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 4 }), (entries) => {
-      const tables = gatewayTables({ entries }, () => undefined);
+      const tables = gatewayTables({ entries, streams: [] }, () => undefined);
       const specs = tables['gateway-specs'];
       for (const [key, line] of [...specs, ...tables['gateway-hosts']]) {
         expect(key).toMatch(/^[a-z0-9./*]+$/);
@@ -103,7 +103,22 @@ it('tells a long list in pieces', () => {
     },
   };
   const entries = Array.from({ length: 1_201 }, () => one);
-  const hosts = gatewayTables({ entries }, () => undefined)['gateway-hosts'];
+  const tables = gatewayTables({ entries, streams: [] }, () => undefined);
+  const hosts = tables['gateway-hosts'];
   const lengths = [0, 1, 2, 3].map((piece) => hosts.get(`80/a.test/${piece}`)?.split(',').length);
   expect(lengths).toEqual([500, 500, 201, undefined]);
+});
+
+it('writes the ways of connections', () => {
+  const targets = ['10.43.0.1|80|h1|-|-', undefined];
+  const backends = targets.map((_, weight) => ({ weight, target: undefined }));
+  const streams = [
+    { port: 443, host: '*.a.test', mode: 'pass' as const, backends },
+    { port: 443, host: 'b.a.test', mode: 'requests' as const, backends: [] },
+  ];
+  const tables = gatewayTables({ entries: [], streams }, ({ weight }) => targets[weight]);
+  const line = (name: string) =>
+    tables['gateway-specs'].get(tables['gateway-streams'].get(name) ?? '');
+  expect(line('443/*.a.test')).toBe('s|pass|0=10.43.0.1%7c80%7ch1%7c-%7c-,1=-');
+  expect(line('443/b.a.test')).toBe('s|requests|');
 });

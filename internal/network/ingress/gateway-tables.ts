@@ -1,5 +1,5 @@
-import type { Entry } from '../../api/gateway/plan.ts';
-import type { Backend } from '../../api/gateway/rules.ts';
+import type { Entry, Stream } from '../../api/gateway/plan.ts';
+import type { StreamBackend } from '../../api/gateway/rules.ts';
 import type { Changes, NewPath } from '../../api/gateway/filters.ts';
 import { anyEntry } from './config.ts';
 import { hash, type Table } from './table.ts';
@@ -27,13 +27,14 @@ const matchesInLine = 500;
 
 /**
  * What the script of `gateway-lua.ts` looks up. `hosts`: `PORT/HOST/PIECE` -> the names of matches
- * in their order. `specs`: a name, which is a hash of the line, -> a match, what is done then, or
- * changes. `place` says where a target is, in the words that all routes have.
+ * in their order. `streams`: `PORT/NAME` -> the name of what is done with a connection. `specs`: a
+ * name, which is a hash of the line, -> a match, what is done then, changes, or a connection's way.
+ * `place` says where a target is, in the words that all routes have.
  */
 export function gatewayTables(
-  { entries }: { entries: readonly Entry[] },
-  place: (backend: Backend) => string | undefined,
-): Record<'gateway-hosts' | 'gateway-specs', Table> {
+  { entries, streams }: { entries: readonly Entry[]; streams: readonly Stream[] },
+  place: (backend: StreamBackend) => string | undefined,
+): Record<'gateway-hosts' | 'gateway-specs' | 'gateway-streams', Table> {
   const specs = new Map<string, string>();
   const named = (line: string): string => {
     const id = hash(line);
@@ -62,7 +63,12 @@ export function gatewayTables(
     }
   // Whether anything has to be asked at all.
   if (hosts.size > 0) hosts.set(anyEntry, 'y');
-  return { 'gateway-hosts': hosts, 'gateway-specs': specs };
+  const names = new Map<string, string>();
+  for (const { port, host, mode, backends } of streams) {
+    const shares = backends.map((one) => `${one.weight}=${optional(place(one))}`);
+    names.set(`${port}/${host}`, named(['s', mode, shares.join(',')].join('|')));
+  }
+  return { 'gateway-hosts': hosts, 'gateway-specs': specs, 'gateway-streams': names };
 }
 
 function matchLine(match: Entry['match'], except: readonly string[], action: string): string {

@@ -132,7 +132,9 @@ export class Haproxy {
   async #spawn(config: string): Promise<void> {
     const { disk, dir, spawn, binary = 'haproxy' } = this.#o;
     await endHaproxy(this.#o);
-    await disk.makeDir('ingress.dir', dir, 0o700);
+    await disk.makeDir('ingress.dir', dir, 0o711);
+    // It reaches its own sockets as another user; files in it are root's alone.
+    await spawn.run('ingress.dir', ['chmod', '711', dir]);
     await disk.makeDir('ingress.dir', `${dir}/certs`, 0o700);
     const empty = [
       ...mapNames.map((name) => mapFile(dir, name)),

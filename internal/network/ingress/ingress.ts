@@ -1,5 +1,5 @@
 import type { Transport } from '../../api/gateway/listeners.ts';
-import { planGateways, type Entry, type GatewayPlan } from '../../api/gateway/plan.ts';
+import { planGateways, type Entry, type GatewayPlan, type Stream } from '../../api/gateway/plan.ts';
 import type { ConfigMap, Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
@@ -62,6 +62,7 @@ interface PortTeller {
 interface Share {
   routes: Routes['routes'];
   entries: readonly Entry[];
+  streams: readonly Stream[];
   certificates: readonly Certificate[];
 }
 
@@ -145,18 +146,22 @@ class IngressServer {
     const pools = new Set<string>();
     const certificatesAt = (is: (port: number) => boolean): Certificate[] =>
       (plan?.certificates ?? []).filter(({ port }) => is(port));
+    const streamsAt = (is: (port: number) => boolean): Stream[] =>
+      (plan?.streams ?? []).filter(({ port }) => is(port));
     const shares = [...ports.keys()].some((port) => this.#isShared(port));
     this.#shared.want(found.routes.length > 0 || shares);
     const all = await Promise.all([
       this.#bring(this.#shared, pools, {
         routes: found.routes,
         entries: plan?.entries ?? [],
+        streams: streamsAt((port) => this.#isShared(port)),
         certificates: [...found.certificates, ...certificatesAt((port) => this.#isShared(port))],
       }),
       ...this.#portTellers(ports).map(([port, teller]) => {
         const entries = (plan?.entries ?? []).filter((entry) => entry.port === port);
         const certificates = certificatesAt((one) => one === port);
-        return this.#bring(teller, pools, { routes: [], entries, certificates });
+        const streams = streamsAt((one) => one === port);
+        return this.#bring(teller, pools, { routes: [], entries, streams, certificates });
       }),
     ]);
     this.#pools = pools;
@@ -197,7 +202,7 @@ class IngressServer {
 
   #portTeller(port: number, transport: Transport): PortTeller {
     const { httpPort: _http, httpsPort: _https, dir, ...rest } = this.#o;
-    const place = transport === 'http' ? { httpPort: port } : { httpsPort: port };
+    const place = { [`${transport}Port`]: port } as Pick<HaproxyOptions, `${Transport}Port`>;
     const options = { ...rest, ...place, dir: portDir(dir, port) };
     const trouble = (why: string | undefined): void => this.#o.portTrouble(port, why);
     return { transport, teller: new Teller({ ...options, trouble }, () => this.#touch()) };
@@ -210,12 +215,13 @@ class IngressServer {
       const tables = tablesOf({
         routes: share.routes,
         entries: share.entries,
+        streams: share.streams,
         proxies: proxiesOf([...(this.#o.settings?.list() ?? [])][0], this.#leftOut),
         endpoints: (pool) => this.#endpoints(pool, pools),
         secret: (namespace, name) => this.#secrets.get(namespace, name),
       });
       await teller.tell(tables, this.#certificatesOf(share.certificates));
-      if (share.entries.length > 0 && !teller.lua)
+      if (share.entries.length + share.streams.length > 0 && !teller.lua)
         this.#leftOut('the routes of Gateways: this HAProxy is made without Lua');
       return true;
     } catch (error) {

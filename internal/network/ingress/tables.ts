@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
-import type { Entry } from '../../api/gateway/plan.ts';
+import type { Entry, Stream } from '../../api/gateway/plan.ts';
 import type { Policy } from '../../api/ingress/annotations.ts';
 import { elementsOf, type Route } from '../../api/ingress/routes.ts';
 import type { Pool, Target } from '../../api/ingress/targets.ts';
@@ -24,6 +24,7 @@ export interface TableView {
   routes: readonly Route[];
   /** Of Gateways. */
   entries: readonly Entry[];
+  streams: readonly Stream[];
   /** Proxies that name the original client. */
   proxies: readonly Cidr[];
   /** The endpoints that are ready, in an order that stays. */

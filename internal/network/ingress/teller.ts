@@ -8,6 +8,7 @@ import {
   type MapName,
 } from './config.ts';
 import { Haproxy, type HaproxyOptions } from './haproxy.ts';
+import { namesCommands } from './stream-config.ts';
 import { hash, type Table } from './table.ts';
 import { tablesOf, type Tables } from './tables.ts';
 
@@ -25,6 +26,8 @@ interface ToldCertificate {
 interface Told {
   tables: Tables;
   certificates: Map<string, ToldCertificate>;
+  /** Whether names decide where connections of TLS go. */
+  names?: boolean;
 }
 
 /** Room for the command around a piece of a table. */
@@ -34,12 +37,14 @@ const pieceBytes = bufferBytes / 2;
 export class Teller {
   readonly #dir: string;
   readonly #haproxy: Haproxy;
+  readonly #hasTls: boolean;
   /** What HAProxy was told since it started; undefined: that is to be found out. */
   #told: Told | undefined;
 
   /** `changed` is called when there is something to be told anew. */
   constructor(options: Omit<HaproxyOptions, 'started'>, changed: () => void) {
     this.#dir = options.dir;
+    this.#hasTls = options.httpsPort !== undefined;
     this.#haproxy = new Haproxy({
       ...options,
       started: (anew) => {
@@ -79,6 +84,15 @@ export class Teller {
       for (const name of named)
         await this.#bring(told, name, new Map([...told.tables[name], ...tables[name]]));
     for (const name of [...routes, ...named]) await this.#bring(told, name, tables[name]);
+    const matter = tables['gateway-streams'].size > 0;
+    if (!this.#hasTls || !this.#haproxy.lua || told.names === matter) return;
+    for (const command of namesCommands(matter)) await this.#switch(command);
+    told.names = matter;
+  }
+
+  async #switch(command: string): Promise<void> {
+    const said = (await this.#ask(command)).trim();
+    if (said !== '' && !/already/i.test(said)) throw new Error(said.slice(0, 300));
   }
 
   async #bring(told: Told, name: MapName, table: Table): Promise<void> {
@@ -168,6 +182,7 @@ const nothingTold = (): Told => ({
   tables: tablesOf({
     routes: [],
     entries: [],
+    streams: [],
     proxies: [],
     endpoints: () => [],
     secret: () => undefined,

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, requireProgram } from '../../../../test/packages.ts';
@@ -20,19 +21,19 @@ import { endAllHaproxies } from '../haproxy.ts';
 import { startIngress } from '../ingress.ts';
 
 /** Services are never on the loopback. */
-const ownAddress = (): string => {
+export const ownAddress = (): string => {
   const found = realHost.addresses().find((one) => !one.loopback && !one.address.includes(':'));
   if (!found) throw new Error('this machine has no IPv4 address besides the loopback');
   return found.address;
 };
 
-async function listening(server: Server, host: string): Promise<number> {
+export async function listening(server: NetServer, host: string): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const at = server.address();
   return typeof at === 'object' && at ? at.port : 0;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listening(server, '0.0.0.0');
   await new Promise((resolve) => server.close(resolve));
@@ -96,6 +97,7 @@ export class IngressMachine {
       settings: mirrors.of<ConfigMap>(refs.configMaps),
       secret: () => mirrors.of<Secret>(refs.secrets),
       nodeName: 'n1',
+      gateways: mirrors,
       reservedPorts: [],
       trouble: () => undefined,
       portTrouble: () => undefined,
