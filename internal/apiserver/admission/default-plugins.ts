@@ -1,5 +1,6 @@
 import type { Server } from '../server.ts';
 import { certificateGuards } from './certificates.ts';
+import { AdmissionConfigurations } from './configurations.ts';
 import { denyServiceExternalIPs } from './external-ips.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -28,6 +29,8 @@ import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.t
 /** The plug-ins that are on, in kube-apiserver's order. Returns how to stop what they started. */
 export async function addDefaultPlugins(server: Server): Promise<() => void> {
   const { core } = server;
+  const configurations = new AdmissionConfigurations();
+  const stop = await configurations.start(core);
   core.hooks.add(
     'admissionregistration.k8s.io',
     'validatingadmissionpolicies',
@@ -50,16 +53,16 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     defaultIngressClass(core),
     policyChecks,
     webhookChecks,
-    mutatingPolicies(server),
-    mutatingWebhooks(server),
+    mutatingPolicies(server, configurations),
+    mutatingWebhooks(server, configurations),
     rbacEscalation(server),
-    validatingPolicies(server),
-    validatingWebhooks(server),
+    validatingPolicies(server, configurations),
+    validatingWebhooks(server, configurations),
     ...(server.options.denyExternalIps ? [denyServiceExternalIPs] : []),
     resourceQuota(core),
     ...(server.options.carriedOutElsewhere
       ? [notCarriedOut(core, server.options.carriedOutElsewhere)]
       : []),
   );
-  return () => undefined;
+  return stop;
 }

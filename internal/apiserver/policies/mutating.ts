@@ -1,5 +1,3 @@
-import { refs } from '../../api/generated/refs.ts';
-import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type {
   MatchCondition,
   MutatingAdmissionPolicy,
@@ -15,7 +13,7 @@ import { applyJsonPatch, isFailedTest, jsonEqual } from '../../api/patch/json.ts
 import { ApiError, type StatusReason } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin, Attributes } from '../admission/chain.ts';
-import { lookup, lookupAll } from '../admission/lookup.ts';
+import type { AdmissionConfigurations } from '../admission/configurations.ts';
 import { refusal } from '../admission/refusal.ts';
 import { apiVersion } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -32,22 +30,20 @@ interface Failure {
 }
 
 /** Changes in the Common Expression Language (KEP-3962). */
-export function mutatingPolicies(server: Server): AdmissionPlugin {
+export function mutatingPolicies(
+  server: Server,
+  configurations: AdmissionConfigurations,
+): AdmissionPlugin {
   return {
     name: 'MutatingAdmissionPolicy',
     handles: (attributes) => !isExempt(attributes) && attributes.operation !== 'DELETE',
     async admit(attributes) {
-      const bindings = await lookupAll<MutatingAdmissionPolicyBinding>(
-        server.core,
-        registryPrefix(refs.mutatingAdmissionPolicyBindings),
-      );
+      const bindings = configurations.mutatingBindings.list();
+      if (bindings.length === 0) return;
       const again: { bound: Bound; seen: unknown }[] = [];
       const failures: Failure[] = [];
       for (const binding of bindings) {
-        const policy = await lookup<MutatingAdmissionPolicy>(
-          server.core,
-          registryKey(refs.mutatingAdmissionPolicies, '', binding.spec.policyName),
-        );
+        const policy = configurations.mutatingPolicies.get(binding.spec.policyName ?? '');
         if (!policy) continue;
         const bound = { policy, binding };
         if (await mutate(server, bound, attributes, failures))

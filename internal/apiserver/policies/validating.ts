@@ -1,5 +1,3 @@
-import { refs } from '../../api/generated/refs.ts';
-import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import { table } from '../../base/own.ts';
 import type {
@@ -11,7 +9,7 @@ import { ApiError, type StatusReason } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import { addAnnotation, goJson } from '../admission/annotations.ts';
 import type { AdmissionPlugin, Attributes } from '../admission/chain.ts';
-import { lookup, lookupAll } from '../admission/lookup.ts';
+import type { AdmissionConfigurations } from '../admission/configurations.ts';
 import { refusal } from '../admission/refusal.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -42,7 +40,10 @@ const failureKey = 'validation.policy.admission.k8s.io/validation_failure';
 const maxAnnotationLength = 10 * 1024;
 
 /** Rules in the Common Expression Language (KEP-3488). */
-export function validatingPolicies(server: Server): AdmissionPlugin {
+export function validatingPolicies(
+  server: Server,
+  configurations: AdmissionConfigurations,
+): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionPolicy',
     handles: (attributes) => !isExempt(attributes),
@@ -50,7 +51,7 @@ export function validatingPolicies(server: Server): AdmissionPlugin {
       const denials: Denial[] = [];
       // All are asked before the first denial is told: what the others have to audit and to warn of
       // is not lost.
-      for (const bound of await boundPolicies(server))
+      for (const bound of boundPolicies(configurations))
         denials.push(...(await apply(server, bound, attributes)));
       if (denials[0]) throw refused(attributes, denials[0]);
     },
@@ -58,25 +59,22 @@ export function validatingPolicies(server: Server): AdmissionPlugin {
 }
 
 /** Policies that are bound, with their bindings; both in the order of their names. */
-async function boundPolicies(server: Server): Promise<Bound[]> {
+function boundPolicies({
+  validatingBindings,
+  validatingPolicies: policies,
+}: AdmissionConfigurations): Bound[] {
   const byPolicy = new Map<string, ValidatingAdmissionPolicyBinding[]>();
-  for (const binding of await lookupAll<ValidatingAdmissionPolicyBinding>(
-    server.core,
-    registryPrefix(refs.validatingAdmissionPolicyBindings),
-  )) {
+  for (const binding of validatingBindings.list()) {
     const known = byPolicy.get(binding.spec.policyName ?? '');
     if (known) known.push(binding);
     else byPolicy.set(binding.spec.policyName ?? '', [binding]);
   }
-  const found: Bound[] = [];
-  for (const name of [...byPolicy.keys()].toSorted()) {
-    const policy = await lookup<ValidatingAdmissionPolicy>(
-      server.core,
-      registryKey(refs.validatingAdmissionPolicies, '', name),
-    );
-    if (policy) found.push({ policy, bindings: byPolicy.get(name) ?? [] });
-  }
-  return found;
+  return [...byPolicy]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, bindings]) => {
+      const policy = policies.get(name);
+      return policy ? [{ policy, bindings }] : [];
+    });
 }
 
 async function apply(

@@ -1,6 +1,3 @@
-import { refs } from '../../api/generated/refs.ts';
-import type { ResourceRef } from '../../api/object.ts';
-import { registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { AdmissionResponse } from '../../api/generated/types/admission-v1.ts';
 import type {
@@ -14,7 +11,7 @@ import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import { addAnnotation, goJson } from '../admission/annotations.ts';
 import type { AdmissionPlugin, Attributes } from '../admission/chain.ts';
-import { lookupAll } from '../admission/lookup.ts';
+import type { AdmissionConfigurations } from '../admission/configurations.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { inVersion, post, responseOf, reviewFor } from './call-webhook.ts';
@@ -31,12 +28,10 @@ interface Configured {
 const defaultTimeoutSeconds = 10;
 
 /** Webhooks in the order of their configurations' names. */
-async function configured(server: Server, configurations: ResourceRef): Promise<Configured[]> {
-  const all = await lookupAll<MutatingWebhookConfiguration | ValidatingWebhookConfiguration>(
-    server.core,
-    registryPrefix(configurations),
-  );
-  return all
+const configured = (
+  configurations: readonly (MutatingWebhookConfiguration | ValidatingWebhookConfiguration)[],
+): Configured[] =>
+  configurations
     .flatMap((one) =>
       (one.webhooks ?? []).map((webhook) => ({
         configuration: one.metadata.name ?? '',
@@ -44,7 +39,6 @@ async function configured(server: Server, configurations: ResourceRef): Promise<
       })),
     )
     .map((one, index) => ({ ...one, index }));
-}
 
 async function wants(
   server: Server,
@@ -117,12 +111,15 @@ function refusal(webhook: Webhook, response: AdmissionResponse): ApiError {
   });
 }
 
-export function mutatingWebhooks(server: Server): AdmissionPlugin {
+export function mutatingWebhooks(
+  server: Server,
+  configurations: AdmissionConfigurations,
+): AdmissionPlugin {
   return {
     name: 'MutatingAdmissionWebhook',
     handles: (attributes) => !isExempt(attributes),
     async admit(attributes) {
-      const hooks = await configured(server, refs.mutatingWebhookConfigurations);
+      const hooks = configured(configurations.mutatingWebhooks.list());
       if (hooks.length === 0) return;
       const again: { hook: Configured; seen: unknown }[] = [];
       for (const hook of hooks) {
@@ -231,12 +228,15 @@ function tell(attributes: Attributes, webhook: Webhook, response: AdmissionRespo
   for (const warning of response.warnings ?? []) attributes.call.warnings.push(warning);
 }
 
-export function validatingWebhooks(server: Server): AdmissionPlugin {
+export function validatingWebhooks(
+  server: Server,
+  configurations: AdmissionConfigurations,
+): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionWebhook',
     handles: (attributes) => !isExempt(attributes),
     async validate(attributes) {
-      const hooks = await configured(server, refs.validatingWebhookConfigurations);
+      const hooks = configured(configurations.validatingWebhooks.list());
       const answers = await Promise.allSettled(
         hooks.map((hook) => validate(server, hook, attributes)),
       );
