@@ -16,6 +16,7 @@ import { root } from './bundle.ts';
 
 const files: Record<string, string[]> = {
   gateway: [
+    'backendtlspolicies',
     'gatewayclasses',
     'gateways',
     'grpcroutes',

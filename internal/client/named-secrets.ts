@@ -1,13 +1,13 @@
-import type { Secret } from '../api/generated/types/core-v1.ts';
+import type { ConfigMap, Secret } from '../api/generated/types/core-v1.ts';
 import type { Mirror } from './client.ts';
 
-/** Follows Secrets that are named, one by one, and no others. */
-export class NamedSecrets {
-  readonly #open: (namespace: string, name: string) => Mirror<Secret>;
+/** Follows Secrets or ConfigMaps that are named, one by one, and no others. */
+export class NamedSecrets<T extends Secret | ConfigMap = Secret> {
+  readonly #open: (namespace: string, name: string) => Mirror<T>;
   readonly #changed: () => void;
-  readonly #mirrors = new Map<string, Mirror<Secret>>();
+  readonly #mirrors = new Map<string, Mirror<T>>();
 
-  constructor(open: (namespace: string, name: string) => Mirror<Secret>, changed: () => void) {
+  constructor(open: (namespace: string, name: string) => Mirror<T>, changed: () => void) {
     this.#open = open;
     this.#changed = changed;
   }
@@ -33,7 +33,7 @@ export class NamedSecrets {
   }
 
   /** Undefined when it is not there, or is not followed. */
-  get(namespace: string, name: string): Secret | undefined {
+  get(namespace: string, name: string): T | undefined {
     const key = `${namespace}/${name}`;
     return this.#mirrors.get(key)?.get(key);
   }

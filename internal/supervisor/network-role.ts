@@ -77,11 +77,12 @@ const ingressBinding = {
 };
 
 const gatewayName = `system:controller:${gatewayAccount}`;
+const gatewayReads = ['nodes', 'services', 'namespaces', 'secrets', 'configmaps'];
 const gatewayRole = {
   ...role,
   metadata: { ...role.metadata, name: gatewayName },
   rules: [
-    { apiGroups: [''], resources: ['nodes', 'services', 'namespaces', 'secrets'], verbs: read },
+    { apiGroups: [''], resources: gatewayReads, verbs: read },
     { apiGroups: [gatewayGroup], resources: gatewayKinds, verbs: read },
     {
       apiGroups: [gatewayGroup],

@@ -52,6 +52,8 @@ export async function startNodeIngress(options: {
     slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
     secret: (namespace, name) =>
       mirrors.of<Secret>(refs.secrets, { namespace, fieldSelector: `metadata.name=${name}` }),
+    authority: (namespace, name) =>
+      mirrors.of<ConfigMap>(refs.configMaps, { namespace, fieldSelector: `metadata.name=${name}` }),
     settings: mirrors.of<ConfigMap>(refs.configMaps, {
       namespace: 'kube-system',
       fieldSelector: `metadata.name=${ingressSettingsName}`,

@@ -180,7 +180,11 @@ describe('the Gateway API', () => {
         kind: 'ReferenceGrant',
         metadata: { name: 'shop', namespace: 'default' },
         spec: {
-          from: [{ group: 'gateway.networking.k8s.io', kind: 'TLSRoute', namespace: 'shop' }],
+          from: ['TLSRoute', 'HTTPRoute'].map((kind) => ({
+            group: 'gateway.networking.k8s.io',
+            kind,
+            namespace: 'shop',
+          })),
           to: [{ group: '', kind: 'Service', name: 'kubernetes' }],
         },
       }),
@@ -192,6 +196,26 @@ describe('the Gateway API', () => {
     // The API server is who answers, with its own certificate.
     await until('TLS is passed on', () => get('inner.test', '/livez', ['-k']) === 'ok 200');
     expect(get('t.test', '/', ['-k'])).toContain('404');
+    // Of a backend whose certificate is checked.
+    cluster.apply(route('checked', [{ backendRefs: api }], { hostnames: ['api.test'] }));
+    const policy = (hostname: string): string =>
+      object('BackendTLSPolicy', 'default', 'api', {
+        targetRefs: [{ group: '', kind: 'Service', name: 'kubernetes' }],
+        validation: {
+          hostname,
+          caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'kube-root-ca.crt' }],
+        },
+      });
+    cluster.apply(policy('kubernetes.default.svc'));
+    await until('it is checked', () => get('api.test', '/livez') === 'ok 200');
+    const said = '{.status.ancestors[*].conditions[*].reason}';
+    await until('that is said', () => {
+      const asked = ['get', 'backendtlspolicy', 'api', '-n', 'default'];
+      return cluster.k(...asked, '-o', `jsonpath=${said}`) === 'Accepted ResolvedRefs';
+    });
+    cluster.apply(policy('other.test'));
+    await until('another is refused', () => get('api.test', '/livez')?.endsWith('503') === true);
+    cluster.k('delete', 'httproute', 'checked', '-n', 'shop');
     const attached = '{.status.listeners[*].attachedRoutes}';
     await until('all are counted', () =>
       cluster

@@ -48,6 +48,8 @@ const plan = (view: Partial<GatewayView>): GatewayPlan =>
     grpcRoutes: [],
     tlsRoutes: [],
     tcpRoutes: [],
+    backendTlsPolicies: [],
+    authority: () => undefined,
     grants: [],
     labelsOf: () => ({}),
     service,

@@ -1,3 +1,4 @@
+import { BackendTlsPolicies, type BackendTlsView, type FoundPolicy } from './backend-tls.ts';
 import { isTrue, no, yes, type Said } from './conditions.ts';
 import { covers, intersection, isHostname } from './hostnames.ts';
 import {
@@ -29,7 +30,11 @@ import {
 } from './types.ts';
 
 export interface GatewayView
-  extends GatewayObjects, Omit<ListenerView, 'grants'>, Omit<RuleView, 'grants'> {
+  extends
+    GatewayObjects,
+    BackendTlsView,
+    Omit<ListenerView, 'grants'>,
+    Omit<RuleView, 'grants' | 'backendTls'> {
   labelsOf(namespace: string): Record<string, string> | undefined;
 }
 
@@ -71,6 +76,7 @@ export interface GatewayPlan {
   classes: { gatewayClass: GatewayClass; accepted: Said }[];
   gateways: PlannedGateway[];
   routes: PlannedRoute[];
+  policies: FoundPolicy[];
   /** For each port and host in the order in which they are tried. */
   entries: Entry[];
   /** One for a name of a port. */
@@ -103,6 +109,7 @@ export function ourGateways({ classes, gateways }: Pick<GatewayObjects, 'classes
 export function planGateways(view: GatewayView): GatewayPlan {
   const grants = [...view.grants];
   const ours = ourGateways(view);
+  const policies = new BackendTlsPolicies(view);
   const listeners = listenersOf(ours, { ...view, grants });
   const attached = new Map<FoundListener, Set<Route>>();
   const plan: GatewayPlan = {
@@ -111,6 +118,7 @@ export function planGateways(view: GatewayView): GatewayPlan {
       .map((gatewayClass) => ({ gatewayClass, accepted: classAccepted(gatewayClass) })),
     gateways: [],
     routes: [],
+    policies: policies.found,
     entries: [],
     streams: [],
     ports: new Map(),
@@ -124,7 +132,11 @@ export function planGateways(view: GatewayView): GatewayPlan {
   ];
   const streams = new StreamTable();
   for (const route of all) {
-    const found = foundRules(route, { grants, service: view.service });
+    const found = foundRules(route, {
+      grants,
+      service: view.service,
+      backendTls: (...of) => policies.of(...of),
+    });
     const parents: PlannedRoute['parents'] = [];
     for (const parentRef of route.route.spec.parentRefs ?? []) {
       const gateway = parentOf(route, parentRef, ours);
@@ -132,13 +144,16 @@ export function planGateways(view: GatewayView): GatewayPlan {
       const candidates = listeners.filter((one) => one.gateway === gateway);
       const { accepted, bound } = attach(route, parentRef, candidates, view);
       const conditions = conditionsOf(accepted, found);
-      if (isTrue(conditions, 'Accepted'))
+      if (isTrue(conditions, 'Accepted')) {
+        for (const [namespace, name] of servicesOf(route))
+          policies.reached(gateway, namespace, name);
         for (const { listener, hosts } of bound) {
           attached.set(listener, (attached.get(listener) ?? new Set()).add(route));
           if (!listener.serves) continue;
           if ('backends' in found) streams.add(listener, hosts, found.backends, candidates);
           else plan.entries.push(...entriesOf(listener, hosts, found, candidates));
         }
+      }
       parents.push({ parentRef, conditions });
     }
     plan.routes.push({ route, parents });
@@ -173,6 +188,14 @@ const foundRules = (route: Route, view: RuleView): Found =>
   route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute'
     ? rulesOf(route, view)
     : streamBackends(route, view);
+
+/** The Services that policies may be about: whether they are had does not matter. */
+const servicesOf = ({ kind, route }: Route): [string, string][] =>
+  kind === 'HTTPRoute' || kind === 'GRPCRoute'
+    ? (route.spec.rules ?? [])
+        .flatMap((rule) => rule.backendRefs ?? [])
+        .map(({ namespace, name }) => [namespace ?? route.metadata.namespace ?? '', name])
+    : [];
 
 function parentOf(
   { route }: Route,

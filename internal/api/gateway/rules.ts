@@ -2,6 +2,7 @@ import type { Ip, Port } from '../../base/addresses.ts';
 import type { Service } from '../generated/types/core-v1.ts';
 import { elementsOf } from '../ingress/routes.ts';
 import { portTarget, type Target } from '../ingress/targets.ts';
+import type { BackendTls, BackendTlsChoice } from './backend-tls.ts';
 import { no, type Said } from './conditions.ts';
 import { changesOf, type Changes } from './filters.ts';
 import { mayRefer } from './grants.ts';
@@ -24,10 +25,13 @@ export type Route = RequestRoute | { kind: 'TLSRoute' | 'TCPRoute'; route: Strea
 /** Who gets a share of connections. */
 export type StreamBackend = Pick<Backend, 'weight' | 'target'>;
 
+/** With TLS, and with a check of who answers, where a policy says so. */
+export type GatewayTarget = Target & { tls?: BackendTls };
+
 export interface Backend {
   weight: number;
   /** Undefined: what is named cannot be had, and its share of requests is refused. */
-  target: Target | undefined;
+  target: GatewayTarget | undefined;
   changes: Changes;
 }
 
@@ -62,6 +66,7 @@ export interface FoundRules {
 export interface RuleView {
   grants: readonly ReferenceGrant[];
   service(namespace: string, name: string): Service | undefined;
+  backendTls(namespace: string, service: string, port: string | undefined): BackendTlsChoice;
 }
 
 /** A match and its action are sent as one line each. */
@@ -129,7 +134,7 @@ function mirrorOf(
   const { backendRef, percent, fraction } = mirror;
   const target = backendTarget(of, backendRef, view, say);
   if (!target) return [];
-  if ('pool' in target || target.protocol !== 'h1' || target.ip.includes(':')) {
+  if ('pool' in target || target.tls || target.protocol !== 'h1' || target.ip.includes(':')) {
     cannot(`requests are not mirrored to a Service like ${backendRef.name}`);
     return [];
   }
@@ -142,7 +147,7 @@ function backendTarget(
   ref: BackendRef,
   view: RuleView,
   say: (said: Said) => void,
-): Target | undefined {
+): GatewayTarget | undefined {
   const { group = '', kind: named = 'Service', name, port: number } = ref;
   const from = { group: gatewayGroup, kind, namespace: route.metadata.namespace ?? '' };
   const namespace = ref.namespace ?? from.namespace;
@@ -157,8 +162,12 @@ function backendTarget(
   if (!port) return bad('BackendNotFound', `Service ${namespace}/${name} has no port ${number}`);
   const target = portTarget(service, port, { sticky: false });
   if (typeof target === 'string') return bad('UnsupportedProtocol', target);
+  if (kind !== 'HTTPRoute' && kind !== 'GRPCRoute') return target;
+  const tls = view.backendTls(namespace, name, port.name);
+  if (tls === 'refused') return undefined;
   // gRPC is HTTP/2 whatever the port says.
-  return kind === 'GRPCRoute' && target.protocol === 'h1' ? { ...target, protocol: 'h2c' } : target;
+  const isGrpc = kind === 'GRPCRoute' && (target.protocol === 'h1' || tls !== undefined);
+  return { ...target, ...(isGrpc && { protocol: 'h2c' }), ...(tls && { tls }) };
 }
 
 const units = new Map([

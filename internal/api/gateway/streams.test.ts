@@ -38,6 +38,8 @@ const plan = (view: Partial<GatewayView>): GatewayPlan =>
     grpcRoutes: [],
     tlsRoutes: [],
     tcpRoutes: [],
+    backendTlsPolicies: [],
+    authority: () => undefined,
     grants: [],
     labelsOf: () => ({}),
     service: (_namespace, name) => (name === 'page' ? page : undefined),

@@ -23,6 +23,7 @@ export const gatewayRefs = {
   grants: kind('referencegrants', 'ReferenceGrant', { version: 'v1beta1' }),
   tlsRoutes: kind('tlsroutes', 'TLSRoute'),
   tcpRoutes: kind('tcproutes', 'TCPRoute'),
+  backendTlsPolicies: kind('backendtlspolicies', 'BackendTLSPolicy'),
 } as const;
 
 export interface GatewayClass {
@@ -172,6 +173,26 @@ export interface ReferenceGrant {
   };
 }
 
+export interface PolicyAncestorStatus {
+  ancestorRef: ParentReference;
+  controllerName: string;
+  conditions?: Condition[];
+}
+export interface BackendTlsPolicy {
+  metadata: ObjectMeta;
+  spec: {
+    targetRefs: { group: string; kind: string; name: string; sectionName?: string }[];
+    validation: {
+      hostname: string;
+      caCertificateRefs?: Reference[];
+      wellKnownCACertificates?: string;
+      subjectAltNames?: { type: string; hostname?: string; uri?: string }[];
+    };
+    options?: Record<string, string>;
+  };
+  status?: { ancestors?: PolicyAncestorStatus[] };
+}
+
 /** All of the Gateway API that there is. */
 export interface GatewayObjects {
   classes: Iterable<GatewayClass>;
@@ -180,5 +201,6 @@ export interface GatewayObjects {
   grpcRoutes: Iterable<GrpcRoute>;
   tlsRoutes: Iterable<StreamRoute>;
   tcpRoutes: Iterable<StreamRoute>;
+  backendTlsPolicies: Iterable<BackendTlsPolicy>;
   grants: Iterable<ReferenceGrant>;
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { own } from '../../base/own.ts';
-import type { Secret } from '../generated/types/core-v1.ts';
+import type { ConfigMap, Secret } from '../generated/types/core-v1.ts';
 
 /** Longer chains do not fit into one of HAProxy's buffers. */
 const longestPem = 24 * 1024;
@@ -23,4 +23,18 @@ export function pemOf({ data }: Secret): string {
   const pem = parts.map((part) => `${String(part).trim()}\n`).join('');
   if (pem.length > longestPem) throw new Error('the chain of certificates is too long');
   return pem;
+}
+
+/**
+ * The certificates of authorities in a ConfigMap, each rewritten from what was parsed; undefined
+ * where it has none, or one that cannot be read.
+ */
+export function authoritiesOf(map: ConfigMap | undefined): string | undefined {
+  try {
+    const found = (own(map?.data, 'ca.crt') ?? '').match(certificateText) ?? [];
+    const pem = found.map((one) => `${String(new X509Certificate(one)).trim()}\n`).join('');
+    return pem === '' || pem.length > longestPem ? undefined : pem;
+  } catch {
+    return undefined;
+  }
 }

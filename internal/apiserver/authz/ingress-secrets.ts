@@ -1,9 +1,11 @@
 import { refs } from '../../api/generated/refs.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
+import { namedAuthorities } from '../../api/gateway/backend-tls.ts';
 import { gatewaySecrets } from '../../api/gateway/listeners.ts';
 import { ourGateways } from '../../api/gateway/plan.ts';
 import {
   gatewayRefs,
+  type BackendTlsPolicy,
   type Gateway,
   type GatewayClass,
   type ReferenceGrant,
@@ -25,9 +27,11 @@ export class IngressSecrets {
   readonly #gateways = new Map<string, Gateway>();
   readonly #gatewayClasses = new Map<string, GatewayClass>();
   readonly #grants = new Map<string, ReferenceGrant>();
+  readonly #policies = new Map<string, BackendTlsPolicy>();
   #followed: Followed[] = [];
   /** `namespace/name`; made again when it is asked for after a change. */
   #named: Set<string> | undefined;
+  #authorities: Set<string> | undefined;
 
   constructor(options: NodeGraphOptions) {
     this.#o = options;
@@ -45,15 +49,17 @@ export class IngressSecrets {
             if (kv) objects.set(key, objectOf(kv) as T);
             else objects.delete(key);
           this.#named = undefined;
+          this.#authorities = undefined;
         },
       });
-    const { gateways, classes, grants } = gatewayRefs;
+    const { gateways, classes, grants, backendTlsPolicies } = gatewayRefs;
     this.#followed = await Promise.all([
       into('ingresses', registryPrefix(refs.ingresses), this.#ingresses),
       into('ingressclasses', registryPrefix(refs.ingressClasses), this.#classes),
       into('gateways', customPrefix(gateways), this.#gateways),
       into('gatewayclasses', customPrefix(classes), this.#gatewayClasses),
       into('referencegrants', customPrefix(grants), this.#grants),
+      into('backendtlspolicies', customPrefix(backendTlsPolicies), this.#policies),
     ]);
   }
 
@@ -64,6 +70,12 @@ export class IngressSecrets {
   has(namespace: string, name: string): boolean {
     this.#named ??= new Set([...this.#ofIngresses(), ...this.#ofGateways()]);
     return this.#named.has(`${namespace}/${name}`);
+  }
+
+  /** A ConfigMap with certificates of authorities that a BackendTLSPolicy names. */
+  hasAuthority(namespace: string, name: string): boolean {
+    this.#authorities ??= new Set(namedAuthorities(this.#policies.values()));
+    return this.#authorities.has(`${namespace}/${name}`);
   }
 
   #ofIngresses(): string[] {

@@ -276,4 +276,28 @@ describe('what the network of a node reads', () => {
     await put(`${group}/gateways/a/g`, gateway(undefined, 'other'));
     await expect.poll(() => asks({ user })).toBe(refused);
   });
+
+  test('are the ConfigMaps that BackendTLSPolicies name, while they do', async () => {
+    const key = 'gateway.networking.k8s.io/backendtlspolicies/a/p';
+    const user = { name: 'system:skiff:network:n1', groups: ['system:skiff:network'] };
+    const { asks, put, remove } = await cluster();
+    const asked = { user, resource: 'configmaps' };
+    expect(asks(asked)).toBe('');
+    const caCertificateRefs = [{ group: '', kind: 'ConfigMap', name: 'top' }];
+    await put(key, {
+      metadata: { name: 'p', namespace: 'a' },
+      spec: { targetRefs: [], validation: { hostname: 'a.test', caCertificateRefs } },
+    });
+    await expect.poll(() => asks(asked)).toBe('allowed');
+    for (const other of [
+      { name: 'other' },
+      { name: '' },
+      { namespace: 'b' },
+      { verb: 'update' },
+      { resource: 'secrets' },
+    ])
+      expect(asks({ ...asked, ...other })).not.toBe('allowed');
+    await remove(key);
+    await expect.poll(() => asks(asked)).toBe('');
+  });
 });

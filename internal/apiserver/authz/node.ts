@@ -63,7 +63,12 @@ export class NodeAuthorizer implements Authorizer {
   #network(request: AccessRequest): Decision {
     const { path, group = '', resource, subresource = '', namespace = '', name = '' } = request;
     const reads = ['get', 'list', 'watch'].includes(request.verb);
-    if (path !== undefined || group !== '' || resource !== 'secrets') return no();
+    if (path !== undefined || group !== '') return no();
+    if (resource === 'configmaps')
+      return reads && subresource === '' && this.#ingressSecrets.hasAuthority(namespace, name)
+        ? allowed
+        : no();
+    if (resource !== 'secrets') return no();
     return reads && subresource === '' && this.#ingressSecrets.has(namespace, name)
       ? allowed
       : no('no Ingress or Gateway of a class of skiff names this Secret');

@@ -1,7 +1,9 @@
+import { namedAuthorities } from '../../api/gateway/backend-tls.ts';
 import { gatewaySecrets } from '../../api/gateway/listeners.ts';
 import { ourGateways } from '../../api/gateway/plan.ts';
 import {
   gatewayRefs,
+  type BackendTlsPolicy,
   type Gateway,
   type GatewayClass,
   type GrpcRoute,
@@ -9,8 +11,14 @@ import {
   type ReferenceGrant,
   type StreamRoute,
 } from '../../api/gateway/types.ts';
-import type { Namespace, Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
-import { pemOf } from '../../api/ingress/pem.ts';
+import type {
+  ConfigMap,
+  Namespace,
+  Node,
+  Secret,
+  Service,
+} from '../../api/generated/types/core-v1.ts';
+import { authoritiesOf, pemOf } from '../../api/ingress/pem.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
 import { messageOf } from '../../base/errors.ts';
 import { NamedSecrets } from '../../client/named-secrets.ts';
@@ -37,6 +45,7 @@ export function startGatewayController(ctx: ControllerContext): Controller {
   const grants = mirrors.of<ReferenceGrant>(gatewayRefs.grants);
   const tlsRoutes = mirrors.of<StreamRoute>(gatewayRefs.tlsRoutes);
   const tcpRoutes = mirrors.of<StreamRoute>(gatewayRefs.tcpRoutes);
+  const policies = mirrors.of<BackendTlsPolicy>(gatewayRefs.backendTlsPolicies);
   const namespaces = mirrors.of<Namespace>(refs.namespaces);
   const nodes = mirrors.of<Node>(refs.nodes);
   const services = mirrors.of<Service>(refs.services);
@@ -44,6 +53,11 @@ export function startGatewayController(ctx: ControllerContext): Controller {
   const secrets = new NamedSecrets(
     (namespace, name) =>
       mirrors.of<Secret>(refs.secrets, { namespace, fieldSelector: `metadata.name=${name}` }),
+    () => again(),
+  );
+  const authorities = new NamedSecrets<ConfigMap>(
+    (namespace, name) =>
+      mirrors.of<ConfigMap>(refs.configMaps, { namespace, fieldSelector: `metadata.name=${name}` }),
     () => again(),
   );
   const certificate = (namespace: string, name: string): string | undefined => {
@@ -64,6 +78,7 @@ export function startGatewayController(ctx: ControllerContext): Controller {
     grants: [...grants.list()],
     tlsRoutes: [...tlsRoutes.list()],
     tcpRoutes: [...tcpRoutes.list()],
+    backendTlsPolicies: [...policies.list()],
   });
   return startPlanned<GatewayControllerView>(
     ctx,
@@ -78,6 +93,7 @@ export function startGatewayController(ctx: ControllerContext): Controller {
         { ref: gatewayRefs.grants, mirror: grants },
         { ref: gatewayRefs.tlsRoutes, mirror: tlsRoutes },
         { ref: gatewayRefs.tcpRoutes, mirror: tcpRoutes },
+        { ref: gatewayRefs.backendTlsPolicies, mirror: policies },
         { ref: refs.namespaces, mirror: namespaces },
         { ref: refs.nodes, mirror: nodes },
         { ref: refs.services, mirror: services },
@@ -85,6 +101,7 @@ export function startGatewayController(ctx: ControllerContext): Controller {
       view: async (_key, { nowMs }) => {
         const all = objects();
         const made = secrets.follow(new Set(gatewaySecrets(ourGateways(all), all.grants)));
+        made.push(...authorities.follow(new Set(namedAuthorities(all.backendTlsPolicies))));
         if (made.length > 0)
           await Promise.race([Promise.all(made), clock.sleep('gateway.secrets', secretsMs)]);
         return {
@@ -96,18 +113,30 @@ export function startGatewayController(ctx: ControllerContext): Controller {
             return found && (found.metadata.labels ?? {});
           },
           certificate,
+          authority: (namespace, name) => authoritiesOf(authorities.get(namespace, name)),
           reservedPorts: ctx.clusterPorts ?? [],
           nowMs,
         };
       },
       plan: planGatewayStatus,
-      stop: () => secrets.stop(),
+      stop: () => {
+        secrets.stop();
+        authorities.stop();
+      },
     },
     (queue) => {
       again = (): void => queue.add(everything);
       const isAny = (): boolean => !gateways.list()[Symbol.iterator]().next().done;
       for (const mirror of [classes, gateways]) mirror.onChange(() => again());
-      for (const mirror of [httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes, grants, services])
+      for (const mirror of [
+        httpRoutes,
+        grpcRoutes,
+        tlsRoutes,
+        tcpRoutes,
+        policies,
+        grants,
+        services,
+      ])
         mirror.onChange(() => {
           if (isAny()) again();
         });

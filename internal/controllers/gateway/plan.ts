@@ -7,6 +7,7 @@ import {
 } from '../../api/gateway/plan.ts';
 import {
   gatewayController,
+  gatewayGroup,
   gatewayRefs,
   type Gateway,
   type ListenerStatus,
@@ -28,6 +29,7 @@ export interface GatewayControllerView extends GatewayView {
 
 /** What can be asked for beyond the core, in the words of the Gateway API. */
 export const supportedFeatures = [
+  'BackendTLSPolicy',
   'GRPCRoute',
   'GRPCRouteNamedRouteRule',
   'Gateway',
@@ -61,6 +63,7 @@ export const supportedFeatures = [
   'TLSRouteModeTerminate',
 ];
 
+const mostAncestors = 16;
 const routeRefs = {
   HTTPRoute: gatewayRefs.httpRoutes,
   GRPCRoute: gatewayRefs.grpcRoutes,
@@ -108,6 +111,25 @@ export function planGatewayStatus(view: GatewayControllerView): Plan {
     if (parents.length === 0 && !before.some(isOurs)) continue;
     put(ref, route.route, { parents: parentStatuses(before, parents, route.route, stamped) });
   }
+  for (const { policy, conditions, ancestors } of plan.policies) {
+    const before = policy.status?.ancestors ?? [];
+    const others = before.filter(({ controllerName }) => controllerName !== gatewayController);
+    if (ancestors.length === 0 && before.length === others.length) continue;
+    // There is room for so many.
+    const own = ancestors.slice(0, mostAncestors - others.length).map((gateway) => {
+      const { namespace = '', name = '' } = gateway.metadata;
+      const ref = { group: gatewayGroup, kind: 'Gateway', namespace, name };
+      const old = before.find(
+        (one) =>
+          one.controllerName === gatewayController &&
+          one.ancestorRef.namespace === namespace &&
+          one.ancestorRef.name === name,
+      );
+      const said = stamped(policy, conditions, old?.conditions);
+      return { ancestorRef: ref, controllerName: gatewayController, conditions: said };
+    });
+    put(gatewayRefs.backendTlsPolicies, policy, { ancestors: [...others, ...own] });
+  }
   return { steps: [{ pace: 'together', writes }] };
 }
 
@@ -127,7 +149,7 @@ function stamp(
   const others = before.filter(({ type }) => !said.some((one) => one.type === type));
   return [...ours, ...others.filter(({ type }) => !ownTypes.has(type))];
 }
-const ownTypes = new Set(['PartiallyInvalid']);
+const ownTypes = new Set(['PartiallyInvalid', 'ResolvedRefs']);
 
 /** Nodes on which HAProxy does not run answer no requests. */
 const addressesOf = (nodes: readonly Node[]): string[] =>

@@ -90,6 +90,7 @@ const route = {
   pool: 'var(txn.route),field(5,|)',
   elements: 'var(txn.route),field(6,|)',
   cookiePath: 'var(txn.route),field(7,|)',
+  server: 'var(txn.route),field(8,|)',
 };
 const policy = {
   redirect: 'var(txn.p),field(1,|)',
@@ -293,6 +294,8 @@ function rules(dir: string, lua: boolean): string[] {
 
 /** The backend of a route whose target is not there. */
 export const nobody = 'none';
+/** The backend whose servers are made while it runs: each checks who answers as a policy says. */
+export const checked = 'checked-full';
 /** What the name of a backend ends with that asks for more of a request, or chooses endpoints. */
 export const withPolicy = '-full';
 
@@ -344,7 +347,7 @@ export function haproxyConfig({
 }: Places & Abilities): string {
   const target = [`  ${set('ip', route.ip)}`, `  ${set('port', route.port)}`];
   const guarded = policyRules(dir).map((rule) => `  ${rule}`);
-  const backend = (name: string, more: string, before: string[] = []): string[] => [
+  const backend = (name: string, more: string | undefined, before: string[] = []): string[] => [
     `backend ${name}`,
     ...target,
     ...before,
@@ -354,7 +357,7 @@ export function haproxyConfig({
     // A request that may be sent twice is, when a connection that was kept has just ended.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     '  retry-on conn-failure empty-response',
-    `  server service 0.0.0.0:0${more}`,
+    ...(more === undefined ? [] : [`  server service 0.0.0.0:0${more}`]),
   ];
   const binds = (port: number | undefined, more = ''): string[] =>
     port === undefined
@@ -416,6 +419,15 @@ export function haproxyConfig({
     ...Object.entries(servers).flatMap(([name, more]) => [
       ...backend(name, more),
       ...backend(name + withPolicy, more, guarded),
+    ]),
+    ...backend(checked, undefined, [
+      ...guarded,
+      // No other server may stand in: they have no weight, so that only their name finds them.
+      '  balance random',
+      '  option persist',
+      '  no option redispatch',
+      `  ${set('server', route.server)}`,
+      '  use-server %[var(txn.server)] if TRUE',
     ]),
     `backend ${nobody}`,
     notFound,

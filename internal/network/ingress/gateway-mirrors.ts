@@ -1,5 +1,6 @@
 import {
   gatewayRefs,
+  type BackendTlsPolicy,
   type Gateway,
   type GatewayClass,
   type GatewayObjects,
@@ -25,6 +26,7 @@ interface Rest {
   grants: Mirror<ReferenceGrant>;
   tlsRoutes: Mirror<StreamRoute>;
   tcpRoutes: Mirror<StreamRoute>;
+  backendTlsPolicies: Mirror<BackendTlsPolicy>;
   namespaces: Mirror<Namespace>;
 }
 
@@ -77,6 +79,8 @@ export class GatewayMirrors {
       grants: rest?.grants.list() ?? [],
       tlsRoutes: rest?.tlsRoutes.list() ?? [],
       tcpRoutes: rest?.tcpRoutes.list() ?? [],
+      // Looked at twice.
+      backendTlsPolicies: [...(rest?.backendTlsPolicies.list() ?? [])],
     };
   }
 
@@ -107,6 +111,7 @@ export class GatewayMirrors {
         grants: this.#of(gatewayRefs.grants),
         tlsRoutes: this.#of(gatewayRefs.tlsRoutes),
         tcpRoutes: this.#of(gatewayRefs.tcpRoutes),
+        backendTlsPolicies: this.#of(gatewayRefs.backendTlsPolicies),
         namespaces: this.#of(refs.namespaces),
       };
       this.#settle(Object.values(this.#rest) as Mirror<object>[]);

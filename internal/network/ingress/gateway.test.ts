@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findProgram, requireProgram } from '../../../test/packages.ts';
 import { gatewayRefs } from '../../api/gateway/types.ts';
-import type { Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
+import type { ConfigMap, Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
 import { FakeClient } from '../../client/fake-client.ts';
@@ -134,6 +134,7 @@ const start = (): { stop(): void } =>
     nodes: mirrors.of<Node>(refs.nodes),
     slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: sliceIndexes }),
     secret: () => mirrors.of<Secret>(refs.secrets),
+    authority: () => mirrors.of<ConfigMap>(refs.configMaps),
     nodeName: 'n1',
     reservedPorts: [],
     trouble: (why) => troubles.push(why),

@@ -1,9 +1,10 @@
+import { namedAuthorities } from '../../api/gateway/backend-tls.ts';
 import type { Transport } from '../../api/gateway/listeners.ts';
 import { planGateways, type Entry, type GatewayPlan, type Stream } from '../../api/gateway/plan.ts';
 import type { ConfigMap, Node, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
-import { pemOf } from '../../api/ingress/pem.ts';
+import { authoritiesOf, pemOf } from '../../api/ingress/pem.ts';
 import { routesOf, type Certificate, type Routes } from '../../api/ingress/routes.ts';
 import { servingNodes } from '../../api/ingress/serving-nodes.ts';
 import type { Pool } from '../../api/ingress/targets.ts';
@@ -41,6 +42,8 @@ export interface IngressOptions extends Omit<HaproxyOptions, 'started'> {
   settings?: Mirror<ConfigMap>;
   /** A mirror that has one Secret; asked for when an Ingress needs it. */
   secret(namespace: string, name: string): Mirror<Secret>;
+  /** The same of a ConfigMap, when a policy of a Gateway's backends needs it. */
+  authority(namespace: string, name: string): Mirror<ConfigMap>;
 }
 
 /** Changes that come within this time are told together. */
@@ -77,6 +80,7 @@ class IngressServer {
   readonly #stops: (() => void)[] = [];
   readonly #leftOut: (what: string) => void;
   readonly #secrets: NamedSecrets;
+  readonly #authorities: NamedSecrets<ConfigMap>;
   /** Pools are asked of: endpoints matter. */
   #pools: ReadonlySet<string> = new Set();
   #synced = false;
@@ -90,6 +94,7 @@ class IngressServer {
     const touch = (): void => this.#touch();
     this.#shared = new Teller(options, touch);
     this.#secrets = new NamedSecrets(options.secret, touch);
+    this.#authorities = new NamedSecrets(options.authority, touch);
     const { ingresses, classes, services, nodes, slices, gateways, clock, settings } = options;
     this.#gateways = gateways && new GatewayMirrors({ mirrors: gateways, clock, changed: touch });
     const followed = [ingresses, classes, services, nodes, ...(settings ? [settings] : [])];
@@ -116,6 +121,7 @@ class IngressServer {
     for (const stop of this.#stops) stop();
     this.#gateways?.stop();
     this.#secrets.stop();
+    this.#authorities.stop();
     this.#shared.leave();
     for (const { teller } of this.#ports.values()) teller.leave();
   }
@@ -140,7 +146,7 @@ class IngressServer {
       classes: classes.list(),
       service: (namespace, name) => services.get(`${namespace}/${name}`),
     });
-    const plan = serves ? this.#plan() : undefined;
+    const plan = serves ? await this.#plan() : undefined;
     const ports = plan?.ports ?? new Map<number, Transport>();
     await this.#readSecrets(found, plan?.certificates ?? []);
     const pools = new Set<string>();
@@ -168,16 +174,20 @@ class IngressServer {
     if (all.includes(false)) this.#touch(retryMs);
   }
 
-  #plan(): GatewayPlan | undefined {
+  async #plan(): Promise<GatewayPlan | undefined> {
     if (!this.#gateways) return undefined;
     const gateways = this.#gateways;
+    const objects = gateways.objects();
+    const named = new Set(namedAuthorities(objects.backendTlsPolicies));
+    await this.#known(this.#authorities.follow(named));
     return planGateways({
-      ...gateways.objects(),
+      ...objects,
       labelsOf: (namespace) => gateways.labelsOf(namespace),
       service: (namespace, name) => this.#o.services.get(`${namespace}/${name}`),
       reservedPorts: this.#o.reservedPorts,
       // What is wrong with one is said by the controller; it is left out here.
       certificate: () => undefined,
+      authority: (namespace, name) => authoritiesOf(this.#authorities.get(namespace, name)),
     });
   }
 
@@ -261,8 +271,11 @@ class IngressServer {
       const namespace = owner.slice(0, owner.indexOf('/'));
       for (const name of policy.users ?? []) wanted.add(`${namespace}/${name}`);
     }
-    const made = this.#secrets.follow(wanted);
-    // One that is taken over has them: it must not be told of fewer.
+    await this.#known(this.#secrets.follow(wanted));
+  }
+
+  /** One that is taken over has them: it must not be told of fewer. */
+  async #known(made: Promise<void>[]): Promise<void> {
     if (made.length > 0)
       await Promise.race([Promise.all(made), this.#o.clock.sleep('ingress.secrets', secretsMs)]);
   }

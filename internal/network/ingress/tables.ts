@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
+import type { BackendTls } from '../../api/gateway/backend-tls.ts';
 import type { Entry, Stream } from '../../api/gateway/plan.ts';
 import type { Policy } from '../../api/ingress/annotations.ts';
 import { elementsOf, type Route } from '../../api/ingress/routes.ts';
@@ -14,11 +15,14 @@ import {
   type Port,
 } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
-import { nobody, withPolicy, type MapName } from './config.ts';
+import { checked, nobody, withPolicy, type MapName } from './config.ts';
 import { gatewayTables } from './gateway-tables.ts';
 import { hash, type Table } from './table.ts';
 
-export type Tables = Record<MapName, Table>;
+/** What is to be checked of who answers, by the name of what is to check it. */
+export type CheckedServers = ReadonlyMap<string, BackendTls & { h2: boolean }>;
+
+export type Tables = Record<MapName, Table> & { servers: CheckedServers };
 
 export interface TableView {
   routes: readonly Route[];
@@ -58,10 +62,17 @@ export function tablesOf(view: TableView): Tables {
     if (route.exact) tables.exact.set(route.host + route.path, value);
     else tables.prefix.set(`${route.host}${route.path.replace(/\/+$/, '')}/`, value);
   }
-  const places = gatewayTables(view, ({ target }) =>
-    target ? [...targetOf(target, none, view, tables.pools), ...noPlace].join('|') : undefined,
-  );
-  return { ...tables, ...places };
+  const servers = new Map<string, BackendTls & { h2: boolean }>();
+  const places = gatewayTables(view, ({ target }) => {
+    if (!target) return undefined;
+    const fields = targetOf(target, none, view, tables.pools);
+    if (!target.tls) return [...fields, ...noPlace, none].join('|');
+    const server = { ...target.tls, h2: target.protocol === 'h2c' };
+    const name = hash(JSON.stringify(server));
+    servers.set(name, server);
+    return [...fields.with(2, checked), ...noPlace, name].join('|');
+  });
+  return { ...tables, ...places, servers };
 }
 
 /** `address|port|protocol|policy|pool`; `-` where there are no endpoints. */

@@ -1,3 +1,4 @@
+import { addServers, knownServers, removeServers, type KnownServers } from './checked-servers.ts';
 import {
   bufferBytes,
   certList,
@@ -28,6 +29,7 @@ interface Told {
   certificates: Map<string, ToldCertificate>;
   /** Whether names decide where connections of TLS go. */
   names?: boolean;
+  servers: KnownServers;
 }
 
 /** Room for the command around a piece of a table. */
@@ -76,6 +78,8 @@ export class Teller {
   async tell(tables: Tables, certificates: ReadonlyMap<string, Held>): Promise<void> {
     const told = (this.#told ??= await this.#findOut());
     await this.#certificates(told.certificates, certificates);
+    const ask = (text: string): Promise<string> => this.#ask(text);
+    await addServers(ask, told.servers, tables.servers);
     const names = mapNames.filter((name) => this.#haproxy.lua || !scriptMaps.has(name));
     // What routes name is there before they do, and goes after.
     const named = names.filter((name) => !routeMaps.has(name));
@@ -84,6 +88,8 @@ export class Teller {
       for (const name of named)
         await this.#bring(told, name, new Map([...told.tables[name], ...tables[name]]));
     for (const name of [...routes, ...named]) await this.#bring(told, name, tables[name]);
+    if (told.servers.size > tables.servers.size)
+      await removeServers(ask, told.servers, tables.servers);
     const matter = tables['gateway-streams'].size > 0;
     if (!this.#hasTls || !this.#haproxy.lua || told.names === matter) return;
     for (const command of namesCommands(matter)) await this.#switch(command);
@@ -104,6 +110,7 @@ export class Teller {
   /** What one of an earlier run holds; its tables are not read, they are swapped as a whole. */
   async #findOut(): Promise<Told> {
     const told = nothingTold();
+    told.servers = await knownServers((text) => this.#ask(text));
     const never = new Map([['', '']]);
     for (const name of mapNames) told.tables[name] = never;
     const list = await this.#ask(`show ssl crt-list ${certList(this.#dir)}\n`);
@@ -188,6 +195,7 @@ const nothingTold = (): Told => ({
     secret: () => undefined,
   }),
   certificates: new Map(),
+  servers: new Map(),
 });
 
 const sameTable = (a: Table, b: Table): boolean =>

@@ -96,6 +96,7 @@ export class IngressMachine {
       slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: sliceIndexes }),
       settings: mirrors.of<ConfigMap>(refs.configMaps),
       secret: () => mirrors.of<Secret>(refs.secrets),
+      authority: () => mirrors.of<ConfigMap>(refs.configMaps),
       nodeName: 'n1',
       gateways: mirrors,
       reservedPorts: [],
