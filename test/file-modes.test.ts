@@ -37,6 +37,8 @@ const shown: Record<string, string> = {
   'internal/agent/volumes/container-mounts.ts writeFile 0o644': '/etc/hosts of a container',
   'internal/agent/cgroups/hierarchy.ts makeDir 0o755': "the kernel's own mode of control groups",
   'internal/agent/gc/log-rotation.ts packFile 0o640': "a container's log, as containerd makes it",
+  'internal/network/ingress/haproxy.ts makeDir 0o711':
+    'HAProxy reaches its own sockets there as another user; the files in it are 600',
   'internal/network/overlay/cni.ts makeDir 0o755':
     "the folder of the network configuration may be the host's own",
   'internal/pki/authorities.ts makeDir 0o711':
