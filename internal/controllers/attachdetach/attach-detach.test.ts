@@ -153,6 +153,24 @@ describe('a node that does not answer', () => {
     expect(await names()).toEqual([]);
   });
 
+  it.each([10 * longestUnmountMs, -10 * longestUnmountMs])(
+    'keeps them for as long when the wall clock jumps by %d ms',
+    async (byMs) => {
+      await running('p', 'n1');
+      await notReady('n1');
+      await remove('p');
+      cluster.clock.jump(byMs);
+      await notReady('n1');
+      await use('n1', [inUse, 'another']);
+      await cluster.clock.advance(longestUnmountMs - 1000);
+      await cluster.settle();
+      expect(await names()).toEqual([onNode('n1')]);
+      await cluster.clock.advance(2000);
+      await cluster.settle();
+      expect(await names()).toEqual([]);
+    },
+  );
+
   it('keeps them forever while it is ready', async () => {
     await running('p', 'n1');
     await remove('p');

@@ -38,7 +38,7 @@ export function startAttachDetachController(ctx: ControllerContext): Controller 
       attachedVolume: ({ spec }) => [spec.source.persistentVolumeName ?? ''],
     },
   });
-  /** Since when an attachment is not needed any more. */
+  /** Since when an attachment is not needed any more, by the monotonic clock. */
   const unwanted = new Map<string, number>();
   const news = new Map<string, Attached['news']>();
   /** Of each node, the volumes that it was told another one has. */
@@ -68,7 +68,7 @@ export function startAttachDetachController(ctx: ControllerContext): Controller 
       spec.nodeName === node ? [] : [spec.nodeName],
     );
 
-  const attachedTo = (node: string, wanted: Wanted[], nowMs: number): Attached[] => {
+  const attachedTo = (node: string, wanted: Wanted[], monotonicMs: number): Attached[] => {
     const names = new Set(
       wanted.map(({ volume: { spec } }) =>
         attachmentName(spec.csi!.volumeHandle, spec.csi!.driver, node),
@@ -80,7 +80,7 @@ export function startAttachDetachController(ctx: ControllerContext): Controller 
       const csi = volumes.get(attachment.spec.source.persistentVolumeName ?? '')?.spec.csi;
       if (csi && attachmentName(csi.volumeHandle, csi.driver, node) !== own) return [];
       if (names.has(own)) unwanted.delete(own);
-      else if (!unwanted.has(own)) unwanted.set(own, nowMs);
+      else if (!unwanted.has(own)) unwanted.set(own, monotonicMs);
       const one: Attached = {
         attachment,
         volumeName: csi && uniqueVolumeName(csi.driver, csi.volumeHandle),
@@ -103,13 +103,15 @@ export function startAttachDetachController(ctx: ControllerContext): Controller 
         { ref: refs.csiDrivers, mirror: drivers },
         { ref: refs.volumeAttachments, mirror: attachments },
       ],
-      view: (key, { nowMs }) => {
+      view: (key) => {
+        const monotonicMs = ctx.clock.monotonicMs();
         const wanted = wantedOn(key);
-        const attached = attachedTo(key, wanted, nowMs);
+        const attached = attachedTo(key, wanted, monotonicMs);
         const node = nodes.get(key);
         if (wanted.length === 0 && attached.length === 0 && !node?.status?.volumesAttached)
           return undefined;
-        return { name: key, node, wanted, attached, nowMs, told: told.get(key) ?? new Set() };
+        const before = told.get(key) ?? new Set();
+        return { name: key, node, wanted, attached, monotonicMs, told: before };
       },
       plan,
       remember: (key, { wanted, attached }) => {

@@ -17,7 +17,7 @@ export interface Attached {
   attachment: VolumeAttachment;
   /** As node.status speaks of the volume; undefined when the PersistentVolume is gone. */
   volumeName: string | undefined;
-  /** Since when it is not wanted any more. */
+  /** Since when it is not wanted any more, by the monotonic clock. */
   unwantedSinceMs: number | undefined;
   /** A change that still has to become an event. */
   news: 'attached' | 'failed' | undefined;
@@ -28,7 +28,7 @@ export interface View {
   node: Node | undefined;
   wanted: Wanted[];
   attached: Attached[];
-  nowMs: number;
+  monotonicMs: number;
   /** Volumes of which it was told already that another node has them. */
   told: ReadonlySet<string>;
 }
@@ -50,7 +50,7 @@ export function plan(view: View): Plan {
   for (const one of staying) steps.push(...newsOf(one, wanted));
   const waits = attached.flatMap(({ unwantedSinceMs: since, attachment }) =>
     since !== undefined && !attachment.metadata.deletionTimestamp && !isReady(node)
-      ? [Math.max(0, since + longestUnmountMs - view.nowMs)]
+      ? [Math.max(0, since + longestUnmountMs - view.monotonicMs)]
       : [],
   );
   const later = waits.filter((ms) => ms > 0);
@@ -58,13 +58,13 @@ export function plan(view: View): Plan {
 }
 
 /** Nobody wants it, and the node has let go of it or will not say so any more. */
-function mayLeave(one: Attached, { node, nowMs }: View): boolean {
+function mayLeave(one: Attached, { node, monotonicMs }: View): boolean {
   const { unwantedSinceMs: since, attachment, volumeName } = one;
   if (since === undefined || attachment.metadata.deletionTimestamp) return false;
   if (!node || volumeName === undefined) return true;
   if (!node.status?.volumesInUse?.includes(volumeName)) return true;
   if (node.spec.taints?.some(({ key }) => key === outOfService)) return true;
-  return !isReady(node) && nowMs - since >= longestUnmountMs;
+  return !isReady(node) && monotonicMs - since >= longestUnmountMs;
 }
 
 const isReady = (node: Node | undefined): boolean =>
