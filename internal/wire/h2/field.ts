@@ -32,8 +32,11 @@ const known = new Map(Object.entries(kinds));
 
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** RFC 9113 section 8.2.1. */
-const forbiddenInValues = /[\0\r\n]|^[ \t]|[ \t]$/;
+/**
+ * RFC 9113 section 8.2.1. It also forbids spaces around a value, which clients send (an empty token
+ * behind `Bearer `) and Go's servers take.
+ */
+const forbiddenInValues = /[\0\r\n]/;
 
 function kindOf(name: string, value: string): number {
   const one = known.get(name);

@@ -132,6 +132,25 @@ describe('node:http2', () => {
     expect(request.socket.remoteAddress).toBe('127.0.0.1');
   });
 
+  test('fields with spaces around their values, as Go takes them', async () => {
+    const client = await raw();
+    client.send(
+      begun(
+        1,
+        get(
+          [
+            ['authorization', 'Bearer '],
+            ['x-a', '\t b c \t'],
+          ],
+          '/hello',
+        ),
+      ),
+    );
+    expect(String(await client.body(1))).toBe('hello');
+    expect(seen[0]?.request.headers).toMatchObject({ authorization: 'Bearer', 'x-a': 'b c' });
+    client.close();
+  });
+
   test('names and values that would be others to the client are not sent', async () => {
     void ask({ ':path': '/keep' }).catch(() => undefined);
     const { answer } = await of();

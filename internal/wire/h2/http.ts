@@ -74,6 +74,9 @@ class HttpHead extends RequestHead {
   }
 }
 
+const spaced = /^[ \t]|[ \t]$/;
+const around = /^[ \t]+|[ \t]+$/g;
+
 type Take = Parameters<SpeakHttp2>[2];
 
 /** A server's side of HTTP over one HTTP/2 connection: requests and answers as streams of Node. */
@@ -115,11 +118,13 @@ class HttpStream extends H2Stream implements Http2Stream {
     super(connection, id);
     const headers: Record<string, string> = { __proto__: null } as never;
     const rawHeaders: string[] = [];
-    for (const { name, value, kind: what } of head.fields) {
+    for (const { name, value: sent, kind: what } of head.fields) {
       if (what >= kind.method) {
-        if (what === kind.authority) headers['host'] = value;
+        if (what === kind.authority) headers['host'] = sent;
         continue;
       }
+      // Spaces around it are not part of it, as over HTTP/1.1.
+      const value = spaced.test(sent) ? sent.replace(around, '') : sent;
       rawHeaders.push(name, value);
       const before = headers[name];
       if (before === undefined) headers[name] = value;
