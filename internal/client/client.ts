@@ -113,8 +113,8 @@ export interface Mirror<T> {
   /** Resolves once the first full state is in. */
   readonly synced: Promise<void>;
   /**
-   * True once the first full state is in, false once the server says that it has no such kind. A
-   * kind that comes later is followed all the same.
+   * True once the first full state is in, false once the server says that it has no such kind, or
+   * does not show it to us. A kind that comes later is followed all the same.
    */
   readonly served: Promise<boolean>;
   get(key: string): T | undefined;

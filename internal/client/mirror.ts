@@ -190,7 +190,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
   #ended(error: Error | undefined): void {
     this.#watch = undefined;
     if (error instanceof ApiError) {
-      if (error.httpStatus === 404) this.#resolveServed(false);
+      if (error.httpStatus === 404 || error.httpStatus === 403) this.#resolveServed(false);
       if (error.httpStatus === 410) {
         // our version is gone from history: what follows is a new full state
         this.#incoming = new Map();

@@ -1,7 +1,7 @@
 import { partOf } from '../../base/testing/part-of.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { notFound } from '../../api/status.ts';
+import { ApiError, notFound } from '../../api/status.ts';
 import { adminPolicyRefs } from '../../api/networking/admin-policy.ts';
 import type { Client } from '../../client/client.ts';
 import { FakeClient } from '../../client/fake-client.ts';
@@ -269,6 +269,21 @@ describe('admin policies', () => {
     expect(kernel.passes(flow('10.42.1.7', '10.42.0.2'))).toBe(true);
   });
 
+  it.each([
+    ['not served', notFound(adminPolicyRefs.admin, '')],
+    ['not shown to the node', new ApiError('Forbidden', 'nodes may not')],
+    ['not to be had', new ApiError('InternalError', 'its webhook is away')],
+  ])('that are %s keep no pod waiting', async (_what, error) => {
+    await client.create(refs.networkPolicies, policy('friends', fromFriends));
+    const enforcer = start(starting(error));
+    await clock.advance(error.reason === 'InternalError' ? 11_000 : 100);
+    const held = enforcer.hold(pod('a', 'n1', undefined), ['10.42.0.2']);
+    await clock.advance(100);
+    await held;
+    expect(kernel.passes(flow('10.42.0.2', '192.0.2.1'))).toBe(true);
+    expect(kernel.passes(flow('192.0.2.1', '10.42.0.2'))).toBe(false);
+  });
+
   it('are remembered by a node whose server is away, or does not serve them yet', async () => {
     await client.create(adminPolicyRefs.admin, admin('closed', 5, [deny]));
     const first = start();
@@ -291,8 +306,8 @@ describe('admin policies', () => {
   });
 });
 
-/** A server that serves no kinds but its own. */
-function starting(): Client {
+/** A server that serves no kinds but its own, or lets nobody read the others. */
+function starting(error = notFound(adminPolicyRefs.admin, '')): Client {
   return new Proxy(client, {
     get: (of, name) => {
       const value: unknown = Reflect.get(of, name);
@@ -301,8 +316,7 @@ function starting(): Client {
       return (...args: Parameters<Client['watch']>) => {
         const [ref, , handlers] = args;
         if (ref.group !== adminPolicyRefs.admin.group) return of.watch(...args);
-        const missing = notFound(ref, '');
-        void Promise.resolve().then(() => handlers.onEnd(missing));
+        void Promise.resolve().then(() => handlers.onEnd(error));
         return { stop: () => undefined };
       };
     },

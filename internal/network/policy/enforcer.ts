@@ -203,14 +203,15 @@ export class PolicyEnforcer {
   async #adminSynced(): Promise<void> {
     const { adminPolicies, baselinePolicies, clock } = this.#o;
     const all = [adminPolicies, baselinePolicies];
-    const served = await Promise.all(all.map((mirror) => mirror.served));
+    const absent = clock.sleep('policy.admin', absentMs);
+    const served = await Promise.race([
+      Promise.all(all.map((mirror) => mirror.served)),
+      absent.then(() => [false]),
+    ]);
     if (!served.includes(false)) return;
     const before = await this.#remembered.load();
     if (!before || before.admin.length + before.baseline.length === 0) return;
-    await Promise.race([
-      Promise.all(all.map((mirror) => mirror.synced)),
-      clock.sleep('policy.admin', absentMs),
-    ]);
+    await Promise.race([Promise.all(all.map((mirror) => mirror.synced)), absent]);
   }
 
   #isAny(): boolean {
