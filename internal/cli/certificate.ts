@@ -6,31 +6,51 @@ import { realDisk } from '../io/disk.ts';
 import { expiries } from '../pki/authorities.ts';
 import { certificateFolders, removeLeaves } from '../supervisor/credential-services.ts';
 import { askOperator } from '../supervisor/operator-socket.ts';
+import { printJson } from './output.ts';
 
 const dayMs = 24 * 3600 * 1000;
 
+interface Expiry {
+  file: string;
+  /** Absent where the file cannot be read as a certificate. */
+  subject?: string;
+  notAfter?: string;
+  /** Whole days that are left; negative when it has ended. */
+  days?: number;
+  status: string;
+}
+
+/** When each certificate ends. `text` and `table` are the same, as k3s' are for scripts. */
 export async function checkCertificates(options: {
   dataDir: string;
   output: string;
 }): Promise<void> {
-  const rows: string[][] = [['CERTIFICATE', 'SUBJECT', 'EXPIRES', 'RESIDUAL', 'STATUS']];
-  for (const dir of certificateFolders(options.dataDir)) {
+  const all: Expiry[] = [];
+  for (const dir of certificateFolders(options.dataDir))
     for (const cert of await expiries(realDisk, dir)) {
+      const file = join(dir, cert.file);
       const days = Math.floor((cert.notAfterMs - realClock.now()) / dayMs);
-      if (cert.fault !== undefined) {
-        rows.push([join(dir, cert.file), '-', '-', '-', `DAMAGED: it ${cert.fault}`]);
-        continue;
-      }
-      rows.push([
-        join(dir, cert.file),
-        cert.subject,
-        new Date(cert.notAfterMs).toISOString(),
-        `${days}d`,
-        days < 0 ? 'EXPIRED' : days < 90 ? 'WARNING' : 'OK',
-      ]);
+      if (cert.fault !== undefined) all.push({ file, status: `DAMAGED: it ${cert.fault}` });
+      else
+        all.push({
+          file,
+          subject: cert.subject,
+          notAfter: new Date(cert.notAfterMs).toISOString(),
+          days,
+          status: days < 0 ? 'EXPIRED' : days < 90 ? 'WARNING' : 'OK',
+        });
     }
-  }
-  process.stdout.write(inColumns(rows));
+  if (options.output === 'json') return printJson(all);
+  const rows = all.map(({ file, subject = '-', notAfter = '-', days, status }) => [
+    file,
+    subject,
+    notAfter,
+    days === undefined ? '-' : `${days}d`,
+    status,
+  ]);
+  process.stdout.write(
+    inColumns([['CERTIFICATE', 'SUBJECT', 'EXPIRES', 'RESIDUAL', 'STATUS'], ...rows]),
+  );
 }
 
 /** A running server issues them at once, and no call fails; another machine at its next start. */

@@ -7,6 +7,7 @@ import { realSpawn } from '../io/spawn.ts';
 import { findAirgapPrograms } from '../supervisor/airgap/programs.ts';
 import { op, type Check, type Patient } from '../supervisor/doctor/check.ts';
 import { examine, mend } from '../supervisor/doctor/doctor.ts';
+import { printJson } from './output.ts';
 
 const signs = { ok: 'ok     ', note: 'note   ', bad: 'MISSING' } as const;
 
@@ -38,6 +39,6 @@ export async function doctor(options: {
   for (const line of done) process.stderr.write(`fixed   ${line}\n`);
   if (options.output !== 'json') return report(now, { ...signs, bad: 'BAD    ' });
   const plain = now.map(({ what, state, fix, mend: can }) => ({ what, state, fix, mends: !!can }));
-  process.stdout.write(`${JSON.stringify(plain, undefined, 2)}\n`);
+  printJson(plain);
   if (now.some(({ state }) => state === 'bad')) process.exitCode = 1;
 }

@@ -22,6 +22,7 @@ import { Snapshots } from '../supervisor/snapshots/snapshots.ts';
 import { snapshotDirOf } from '../supervisor/upkeep.ts';
 import { serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
+import { printJson } from './output.ts';
 
 const op = 'etcd-snapshot';
 /** k3s' name for snapshots on demand. */
@@ -82,13 +83,10 @@ export async function snapshotInto(
 export async function listAll(options: SnapshotOptions): Promise<void> {
   const { dir, node } = await placeOf(options);
   const files = await listSnapshots(realDisk, dir);
-  const output = options.output ?? 'table';
-  if (output === 'json')
-    return void process.stdout.write(`${JSON.stringify(listObject(files, node), null, 2)}\n`);
+  const { output } = options;
+  if (output === 'json') return printJson(listObject(files, node));
   if (output === 'yaml')
     return void process.stdout.write((await import('js-yaml')).dump(listObject(files, node)));
-  if (output !== 'table')
-    throw new ConfigError(`--output: "${output}" is not one of table, json, yaml`, { op });
   const rows = [
     ['Name', 'Location', 'Size', 'Created'],
     ...files.map((file) => [file.name, `file://${file.path}`, String(file.bytes), createdAt(file)]),

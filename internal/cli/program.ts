@@ -3,6 +3,7 @@ import type { SnapshotOptions } from './etcd-snapshot.ts';
 import type { MigrateArguments } from './migrate.ts';
 import { historyCommands, nodeCommands, upkeepCommands } from './upkeep-commands.ts';
 import { flagsOf, environmentOf } from './flags.ts';
+import { outputOption } from './output-option.ts';
 
 /** The tree of commands. Each action loads what it needs when it is called. */
 export function program(): Command {
@@ -32,7 +33,10 @@ export function program(): Command {
   skiff
     .command('version')
     .description('Print the version')
-    .action(async () => (await import('./version.ts')).printVersion());
+    .addOption(outputOption('text', 'json'))
+    .action(async (options: { output: string }) =>
+      (await import('./version.ts')).printVersion(options),
+    );
   skiff
     .command('licenses')
     .description('Print the licences of skiff and of everything in it')
@@ -164,7 +168,7 @@ function credentials(skiff: Command): void {
   token
     .command('list')
     .description('List bootstrap tokens')
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption('text', 'json'))
     .option(
       '--kubeconfig <file>',
       'Which cluster',
@@ -201,7 +205,7 @@ function credentials(skiff: Command): void {
     .command('check')
     .description('Say when each certificate ends')
     .option(...dataDir)
-    .option('-o, --output <format>', 'text or table', 'text')
+    .addOption(outputOption('text', 'table', 'json'))
     .action(async (options: { dataDir: string; output: string }) =>
       (await import('./certificate.ts')).checkCertificates(options),
     );
@@ -304,7 +308,7 @@ function snapshots(skiff: Command): void {
   withSnapshotOptions(
     command.command('ls').alias('list').alias('l').description('List snapshots, the newest first'),
   )
-    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .addOption(outputOption('table', 'json', 'yaml'))
     .action(async (options: SnapshotOptions) =>
       (await import('./etcd-snapshot.ts')).listAll(options),
     );
@@ -370,7 +374,7 @@ function secretsEncrypt(skiff: Command): void {
     .command('status')
     .description('Say whether Secrets are encrypted, and with which key')
     .option(...dataDir)
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption('text', 'json'))
     .action(async (options: { dataDir: string; output: string }) =>
       (await import('./secrets-encrypt.ts')).printStatus(options),
     );

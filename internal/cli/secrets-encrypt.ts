@@ -6,6 +6,7 @@ import { fileKeeper, keyName, type KeyChange } from '../store/key-ring.ts';
 import { keyFile } from '../supervisor/datastore-keys.ts';
 import { askOperator } from '../supervisor/operator-socket.ts';
 import type { EncryptionStatus } from '../supervisor/secrets-encryption.ts';
+import { printJson } from './output.ts';
 
 const op = 'secrets-encrypt';
 const lookMs = 100;
@@ -41,11 +42,9 @@ export async function printStatus({
   dataDir: string;
   output: string;
 }): Promise<void> {
-  if (output !== 'text' && output !== 'json')
-    throw new ConfigError(`--output: "${output}" is not one of text, json`, { op });
   const running = await askOperator(dataDir, 'GET /secrets', undefined);
   const status = running ?? (await statusOfStopped(dataDir));
-  if (output === 'json') return void process.stdout.write(`${JSON.stringify(status, null, 2)}\n`);
+  if (output === 'json') return printJson(status);
   const lines = [
     `Encryption Status: ${status.enable ? 'Enabled' : 'Disabled'}`,
     `Current Rotation Stage: ${status.stage}`,

@@ -8,6 +8,7 @@ import { realRandom } from '../io/random.ts';
 import { newBootstrapToken } from '../pki/tokens.ts';
 import { askOperator } from '../supervisor/operator-socket.ts';
 import { clientOf } from './kube-client.ts';
+import { printJson } from './output.ts';
 
 const secrets: ResourceRef = {
   group: '',
@@ -81,7 +82,7 @@ export async function listTokens(options: Record<string, string>): Promise<void>
       groups: read(item, 'auth-extra-groups').split(',').filter(Boolean),
       description: read(item, 'description') || '<none>',
     }));
-    if (options['output'] === 'json') process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+    if (options['output'] === 'json') printJson(rows);
     else
       for (const row of [
         {

@@ -21,6 +21,7 @@ import {
   type ObjectHistory,
   type Version,
 } from './object-history.ts';
+import { printJson } from './output.ts';
 
 export interface ObjectArguments {
   kubeconfig: string;
@@ -71,12 +72,9 @@ export async function printHistory(
   words: string[],
   options: ObjectArguments & { all?: boolean; output: string },
 ): Promise<void> {
-  if (options.output !== 'text' && options.output !== 'json')
-    throw new ConfigError(`--output: "${options.output}" is not text or json`, { op });
   await withHistory(words, options, async ({ history }) => {
     const rows = rowsOf(history).filter(({ change }) => options.all || change !== 'status');
-    if (options.output === 'json')
-      return void process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+    if (options.output === 'json') return printJson(rows);
     const nowMs = Date.parse(history.now);
     const age = (at: string | undefined): string =>
       at === undefined ? '-' : humanDuration(nowMs - Date.parse(at));

@@ -4,6 +4,7 @@ import type { LoadArguments, SaveArguments } from './capsule.ts';
 import type { ShellOptions } from './shell.ts';
 import type { ObjectArguments, UndoArguments } from './undo.ts';
 import type { UpgradeArguments } from './upgrade.ts';
+import { outputOption } from './output-option.ts';
 
 const dataDir = [
   '-d, --data-dir <dir>',
@@ -69,7 +70,7 @@ export function historyCommands(skiff: Command): void {
       'List the versions of an object that the datastore still has, also of a deleted one',
     )
     .option('--all', 'Changes of its status, too')
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption('text', 'json'))
     .action(async (words: string[], options: ObjectArguments & { all?: boolean; output: string }) =>
       (await import('./undo.ts')).printHistory(words, options),
     );
@@ -158,7 +159,7 @@ export function upkeepCommands(skiff: Command): void {
     .description('Say what is wrong with this machine, and what to do about it')
     .option(...dataDir)
     .option('--fix', 'Do what can be done without harm, and look again')
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(outputOption('text', 'json'))
     .action(async (options: { dataDir: string; fix?: boolean; output: string }) =>
       (await import('./doctor.ts')).doctor(options),
     );

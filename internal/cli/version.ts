@@ -1,9 +1,17 @@
 import { ConfigError } from '../base/errors.ts';
 import { assetBytes, buildInfo, hasAsset } from '../io/assets.ts';
 import { kubernetesVersion } from '../supervisor/release.ts';
+import { printJson } from './output.ts';
 
-export function printVersion(): void {
+export function printVersion({ output }: { output: string } = { output: 'text' }): void {
   const { version, build } = buildInfo();
+  if (output === 'json')
+    return printJson({
+      version: `v${version}`,
+      build,
+      kubernetes: kubernetesVersion,
+      node: process.version,
+    });
   process.stdout.write(
     `skiff version v${version} (${build})\nkubernetes ${kubernetesVersion}\nnode ` +
       `${process.version}\n`,
