@@ -57,6 +57,10 @@ export function program(): Command {
     .action(async (shell: string) =>
       (await import('./completion.ts')).printCompletion(shell, skiff),
     );
+  skiff
+    .command('man')
+    .description('Print the manual page (skiff man | man -l -)')
+    .action(async () => (await import('./man.ts')).printManual(skiff));
   return skiff;
 }
 
