@@ -59,7 +59,7 @@ describe('--output', () => {
 });
 
 describe('json', () => {
-  it('of certificates has each with its end, and what is wrong with those that are damaged', async () => {
+  it('of certificates has the end of each, and what is wrong with it', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'skiff-output-'));
     const dir = join(dataDir, 'server/tls');
     mkdirSync(dir, { recursive: true });
