@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../base/errors.ts';
+import { fishCompletion } from './completion-fish.ts';
 import { flagsOf } from './flags.ts';
 
 /** A completion script for `shell`, made from the tree of commands and the flag table. */
 export function printCompletion(shell: string, skiff: Command): void {
+  if (shell === 'fish') return void process.stdout.write(`${fishCompletion(skiff).join('\n')}\n`);
   if (shell !== 'bash' && shell !== 'zsh')
     throw new ConfigError(`there is no completion for "${shell}"`, {
       op: 'completion',
-      hint: 'bash and zsh are known',
+      hint: 'bash, zsh and fish are known',
     });
   // What commander does not show in its help it must not be offered either.
   const visible = (command: Command): Command[] =>

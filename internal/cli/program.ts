@@ -53,7 +53,7 @@ export function program(): Command {
   skiff
     .command('completion')
     .description('Print shell completion')
-    .argument('<shell>', 'bash or zsh')
+    .argument('<shell>', 'bash, zsh or fish')
     .action(async (shell: string) =>
       (await import('./completion.ts')).printCompletion(shell, skiff),
     );

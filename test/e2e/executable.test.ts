@@ -31,7 +31,7 @@ describe('the executable', () => {
     [['server', '--rootless'], /--rootless is not supported/],
     [['server', '--config', '/nowhere.yaml'], /\/nowhere\.yaml: no such file/],
     [['agent'], /an agent needs --server/],
-    [['completion', 'fish'], /no completion for "fish"/],
+    [['completion', 'csh'], /no completion for "csh"/],
   ])('%j: one line and status 1', (args, expected) => {
     const done = run([skiff, ...args]);
     expect(done.code).toBe(1);
